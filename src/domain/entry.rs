@@ -1,0 +1,501 @@
+//! Catalog entries (目录条目) with the core metadata of 发改高技〔2017〕1272号, and their items.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{EntryId, ItemName, MaskId, PersonId, PurposeId, Rate, UpstreamId};
+
+/// Whether an entry is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryState {
+    /// Served.
+    #[default]
+    Live,
+    /// Not served, after negotiation and filing (809 §27).
+    Offline,
+}
+
+/// How an entry is shared among departments (共享类型, §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SharingClass {
+    /// 无条件共享.
+    Unconditional,
+    /// 有条件共享.
+    Conditional,
+    /// 不予共享.
+    Withheld,
+}
+
+impl SharingClass {
+    /// Every class.
+    pub const ALL: [Self; 3] = [Self::Unconditional, Self::Conditional, Self::Withheld];
+
+    /// The name used in files, rules and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unconditional => "unconditional",
+            Self::Conditional => "conditional",
+            Self::Withheld => "withheld",
+        }
+    }
+}
+
+/// Whether the public may have it (开放属性, §9, §22).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpeningClass {
+    /// 开放.
+    Open,
+    /// 脱敏后开放: sensitive items are dropped, generalized or aggregated.
+    Desensitized,
+    /// 不开放.
+    Closed,
+}
+
+impl OpeningClass {
+    /// Every class.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Desensitized, Self::Closed];
+
+    /// The name used in files, rules and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Desensitized => "desensitized",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// How data may be fetched (共享模式, §18; batch: 809 §22).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// 接口交换.
+    Api,
+    /// 文件下载: bytes pass whole, so every item must be granted.
+    File,
+    /// 在线浏览.
+    Browse,
+    /// 批量交换.
+    Batch,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 4] = [Self::Api, Self::File, Self::Browse, Self::Batch];
+
+    /// The name used in files, rules and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::File => "file",
+            Self::Browse => "browse",
+            Self::Batch => "batch",
+        }
+    }
+}
+
+/// How telling an item is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sensitivity {
+    /// Neither personal nor secret.
+    #[default]
+    None,
+    /// Personal information (个人信息, PIPL §4).
+    Personal,
+    /// Sensitive personal information (敏感个人信息, PIPL §28).
+    Sensitive,
+    /// A business secret (商业秘密).
+    Business,
+    /// A state or work secret. Refused at registration (809 §3).
+    Secret,
+}
+
+/// How often an entry is renewed (更新周期).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateCycle {
+    /// 实时.
+    Realtime,
+    /// 每日.
+    Daily,
+    /// 每周.
+    Weekly,
+    /// 每月.
+    Monthly,
+    /// 每季度.
+    Quarterly,
+    /// 每半年.
+    HalfYearly,
+    /// 每年.
+    Yearly,
+    /// 其他.
+    Other,
+}
+
+/// The rank of a rule of law, highest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rank {
+    /// 法律.
+    Law,
+    /// 行政法规.
+    AdministrativeRegulation,
+    /// 国务院决定.
+    StateCouncilDecision,
+    /// 地方性法规.
+    LocalRegulation,
+    /// 部门规章.
+    DepartmentRule,
+    /// 地方政府规章.
+    LocalRule,
+    /// 规范性文件.
+    NormativeDocument,
+}
+
+impl Rank {
+    /// The name used in files, rules and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Law => "law",
+            Self::AdministrativeRegulation => "administrative-regulation",
+            Self::StateCouncilDecision => "state-council-decision",
+            Self::LocalRegulation => "local-regulation",
+            Self::DepartmentRule => "department-rule",
+            Self::LocalRule => "local-rule",
+            Self::NormativeDocument => "normative-document",
+        }
+    }
+}
+
+/// A rule of law that something rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LegalBasis {
+    /// Its rank.
+    pub rank: Rank,
+    /// Its title.
+    pub title: String,
+    /// Its article.
+    pub article: String,
+}
+
+/// A catalog entry, one file of `catalog/`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Its id; `organization/entry`, as the folder and the file are named.
+    pub id: EntryId,
+    /// 信息资源代码: class, 项, 目, 细目 and a running number.
+    #[schemars(extend("pattern" = "^[123][0-9]{2}[0-9]{3}[0-9A-Z]*/[0-9]{1,12}$"))]
+    pub code: String,
+    /// 信息资源名称.
+    #[schemars(length(min = 1, max = 128))]
+    pub name: String,
+    /// 信息资源摘要.
+    #[schemars(length(min = 1))]
+    pub summary: String,
+    /// Field of public interest (§22), such as `transport` or `credit`.
+    pub domain: String,
+    /// 信息资源格式.
+    pub format: String,
+    /// 数据分类分级 (809 §13), as the provider graded it.
+    #[serde(default)]
+    pub grade: Option<String>,
+    /// 共享属性.
+    pub sharing: Sharing,
+    /// 开放属性.
+    pub opening: Opening,
+    /// 更新周期.
+    pub update: UpdateCycle,
+    /// Serves matters that several departments approve side by side (并联审批, §18).
+    #[serde(default)]
+    pub parallel_approval: bool,
+    /// 发布日期, in Asia/Shanghai.
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub published: jiff::civil::Date,
+    /// 关联资源代码.
+    #[serde(default)]
+    pub related: Vec<String>,
+    /// Whether it is served.
+    #[serde(default)]
+    pub state: EntryState,
+    /// 信息项.
+    #[schemars(length(min = 1))]
+    pub items: Vec<Item>,
+    /// How it is fetched; an entry without it is listed but cannot be called (未挂接).
+    #[serde(default)]
+    pub interface: Option<Interface>,
+    /// Calls a second toward the department, over all consumers; cache hits do not count.
+    #[serde(default)]
+    pub rate: Option<Rate>,
+    /// Whether and how the department's answers are kept.
+    #[serde(default)]
+    pub cache: Option<Cache>,
+}
+
+/// 共享属性.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sharing {
+    /// 共享类型.
+    pub class: SharingClass,
+    /// 共享条件, needed if conditional.
+    #[serde(default)]
+    pub conditions: Option<String>,
+    /// Legal basis, needed if withheld.
+    #[serde(default)]
+    pub basis: Vec<LegalBasis>,
+    /// Why it is withheld.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// 共享模式.
+    #[serde(default)]
+    pub modes: Vec<Mode>,
+    /// 使用要求: what it may be used for.
+    #[serde(default)]
+    pub purposes: Vec<PurposeId>,
+}
+
+/// 开放属性.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// Whether the public may have it.
+    pub class: OpeningClass,
+    /// 开放条件.
+    #[serde(default)]
+    pub conditions: Option<String>,
+    /// Whether it is to be opened first (优先开放, §22).
+    #[serde(default)]
+    pub priority: bool,
+    /// The confidentiality review that let it be opened (保密审查, §28).
+    #[serde(default)]
+    pub review: Option<OpeningReview>,
+    /// The upstream that serves the public, if not the interface's own.
+    #[serde(default)]
+    pub upstream: Option<UpstreamId>,
+    /// Masks laid over items for the public. A sensitive item without one is dropped.
+    #[serde(default)]
+    pub masks: BTreeMap<ItemName, MaskId>,
+    /// Calls a second for each address, at most.
+    #[serde(default)]
+    pub rate: Option<Rate>,
+}
+
+/// A confidentiality review (保密审查).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpeningReview {
+    /// The filed person who reviewed.
+    pub person: PersonId,
+    /// The day, in Asia/Shanghai.
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub date: jiff::civil::Date,
+    /// Number of the document.
+    pub document: String,
+}
+
+/// What a value is (1272 数据类型).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ItemType {
+    /// 字符型, 备注型.
+    String,
+    /// 整型.
+    Integer,
+    /// 数值型, 货币型, 双精度型, 浮点型.
+    Number,
+    /// 逻辑型.
+    Boolean,
+    /// 日期型.
+    Date,
+    /// 日期时间型.
+    DateTime,
+    /// 通用型: an object or array that leaves whole.
+    Any,
+}
+
+/// A field of an entry (信息项).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// Its name in grants and in the interface.
+    pub name: ItemName,
+    /// Its name in Chinese.
+    pub title: String,
+    /// Where it stands in the payload: member names joined by `.`, `[]` after an array, such as
+    /// `data.rows[].owner.name`; in CSV the header. Under the interface's `rows` if that is given,
+    /// and the item's own name if absent.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// What its value is.
+    #[serde(rename = "type")]
+    pub kind: ItemType,
+    /// Characters at most.
+    #[serde(default)]
+    pub length: Option<u32>,
+    /// How telling it is.
+    #[serde(default)]
+    pub sensitivity: Sensitivity,
+    /// Its own class, if it differs from the entry's.
+    #[serde(default)]
+    pub sharing: Option<SharingClass>,
+    /// The mask laid over it in the sharing zone unless a grant names another.
+    #[serde(default)]
+    pub mask: Option<MaskId>,
+    /// Whether it tells when the row was last changed.
+    #[serde(default)]
+    pub timestamp: bool,
+}
+
+impl Item {
+    /// Whether an agreement must be in force for it (§16).
+    pub fn is_sensitive(&self) -> bool {
+        self.sensitivity != Sensitivity::None
+    }
+}
+
+/// How a payload is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// One JSON text (RFC 8259).
+    #[default]
+    Json,
+    /// One JSON text a line.
+    Ndjson,
+    /// Comma-separated values with a header row (RFC 4180), UTF-8.
+    Csv,
+    /// Bytes that are not looked into; every item must be granted.
+    File,
+}
+
+/// How an entry is fetched from the department.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// The department's upstream.
+    pub upstream: UpstreamId,
+    /// The interface description (OpenAPI 3, YAML or JSON) beside this file.
+    pub description: PathBuf,
+    /// Path at the department that stands for `/{organization}/{entry}`; paths of the description
+    /// are looked up under it.
+    #[serde(default)]
+    pub base: String,
+    /// How calls count: `api` unless the bytes are a file, a page or a batch.
+    #[serde(default = "default_mode")]
+    pub mode: Mode,
+    /// How answers are written.
+    #[serde(default)]
+    pub format: Format,
+    /// Path to the array of rows, such as `data.rows[]`; empty if the answer is one row.
+    #[serde(default)]
+    pub rows: Option<String>,
+    /// Paths around the rows that pass as they are, such as `total` or `page.next`.
+    #[serde(default)]
+    pub envelope: Vec<String>,
+    /// What the parameters of the description mean. One that is not named here only pages or formats;
+    /// it must then be listed with that use.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Parameter>,
+    /// What the members of a JSON request body mean.
+    #[serde(default)]
+    pub body: Option<Body>,
+    /// Response headers that pass besides the usual ones.
+    #[serde(default)]
+    pub headers: Vec<String>,
+    /// Largest answer in bytes.
+    #[serde(default = "default_largest")]
+    pub largest: u64,
+}
+
+fn default_mode() -> Mode {
+    Mode::Api
+}
+
+fn default_largest() -> u64 {
+    1 << 30
+}
+
+/// What a request body may hold.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    /// Largest body in bytes that is read to be checked.
+    #[serde(default = "default_body")]
+    #[schemars(range(min = 1, max = 1048576))]
+    pub largest: u32,
+    /// Members by their path, such as `filter.id_no`; any other member is refused.
+    pub members: BTreeMap<String, Parameter>,
+}
+
+fn default_body() -> u32 {
+    64 * 1024
+}
+
+/// What a parameter or body member means.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// What it does.
+    #[serde(rename = "use")]
+    pub usage: ParameterUse,
+    /// The item it works on, if it selects or filters by one.
+    #[serde(default)]
+    pub item: Option<ItemName>,
+    /// Whether its value is the data subject, kept in records as a keyed hash.
+    #[serde(default)]
+    pub subject: bool,
+    /// Whether its value lists item names, separated by commas, each of which must be granted
+    /// (`-name` and `name:desc` in a sort).
+    #[serde(default)]
+    pub names: bool,
+    /// The value sent, if its use is `fixed`.
+    #[serde(default)]
+    pub value: Option<String>,
+}
+
+/// What a parameter does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParameterUse {
+    /// Picks rows by the value of an item.
+    Filter,
+    /// Names items to return.
+    Select,
+    /// Orders rows by items.
+    Sort,
+    /// Pages through rows.
+    Page,
+    /// Chooses how the answer is written.
+    Format,
+    /// Always sent with a value of the gateway's and never taken from a caller.
+    Fixed,
+}
+
+/// Whether and how answers are kept. Declares that they do not depend on who asks.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// Must be true: the answer is the same for every consumer.
+    pub shared: bool,
+    /// Seconds an answer is fresh when the department does not say.
+    #[serde(default)]
+    pub seconds: Option<u32>,
+    /// Largest answer in bytes that is kept.
+    #[serde(default = "default_kept")]
+    pub largest: u32,
+}
+
+fn default_kept() -> u32 {
+    1 << 20
+}

@@ -1,0 +1,36 @@
+//! The words of the trade and their rules: no I/O, no async, no clock.
+//!
+//! One word a thing; a synonym is a bug. What is read from `policies/` is deserialized straight into
+//! these types, so that a value that exists is a value that was checked.
+
+mod agreement;
+mod entry;
+mod grant;
+mod id;
+mod mask;
+mod organization;
+mod time;
+mod uscc;
+mod zone;
+
+pub use self::agreement::{Agreement, AgreementState};
+pub use self::entry::{
+    Body, Cache, Entry, EntryState, Format, Interface, Item, ItemType, LegalBasis, Mode, Opening,
+    OpeningClass, OpeningReview, Parameter, ParameterUse, Rank, Sensitivity, Sharing, SharingClass,
+    UpdateCycle,
+};
+pub use self::grant::{
+    Approval, Authority, Authorization, Grant, GrantState, Limits, Negotiation, Rate, Scope,
+};
+pub use self::id::{
+    AgreementId, ApplicationId, EntryId, GrantId, IdError, IssuerId, ItemName, MaskId, MatterCode,
+    NetworkId, OrganizationId, PersonId, PurposeId, UpstreamId,
+};
+pub use self::mask::Mask;
+pub use self::organization::{
+    Application, ApplicationState, Credential, Organization, OrganizationKind, OrganizationState,
+    Secret, Steward, Upstream, UpstreamCredential, UpstreamProtocol,
+};
+pub use self::time::{Term, Timestamp};
+pub use self::uscc::Uscc;
+pub use self::zone::{ProfileId, Zone};

@@ -1,0 +1,1 @@
+//! Helan from outside: real sockets, real processes.

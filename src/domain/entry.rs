@@ -432,7 +432,7 @@ fn default_largest() -> u64 {
 pub struct Body {
     /// Largest body in bytes that is read to be checked.
     #[serde(default = "default_body")]
-    #[schemars(range(min = 1, max = 1048576))]
+    #[schemars(range(min = 1, max = 1_048_576))]
     pub largest: u32,
     /// Members by their path, such as `filter.id_no`; any other member is refused.
     pub members: BTreeMap<String, Parameter>,

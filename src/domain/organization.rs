@@ -222,11 +222,11 @@ pub struct Upstream {
     pub connect_ms: u32,
     /// Milliseconds from the request's last byte to the answer's head.
     #[serde(default = "default_answer_ms")]
-    #[schemars(range(min = 1, max = 3600000))]
+    #[schemars(range(min = 1, max = 3_600_000))]
     pub answer_ms: u32,
     /// Milliseconds the answer's body may pause between two parts.
     #[serde(default = "default_idle_ms")]
-    #[schemars(range(min = 1, max = 3600000))]
+    #[schemars(range(min = 1, max = 3_600_000))]
     pub idle_ms: u32,
 }
 

@@ -1,5 +1,11 @@
 //! What the operator of a node writes in `--config`: as a file, then checked.
 
+pub mod form;
+pub mod keys;
+mod load;
+pub mod problem;
+pub mod yaml;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +14,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::load::{load, read, read_yaml};
 use crate::domain::{ProfileId, Rate, Zone};
 
 /// The configuration of one node.

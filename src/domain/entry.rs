@@ -19,8 +19,10 @@ pub enum EntryState {
     Offline,
 }
 
-/// How an entry is shared among departments (共享类型, §9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+/// How an entry is shared among departments (共享类型, §9), the freest first.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum SharingClass {
     /// 无条件共享.

@@ -4,16 +4,21 @@
 //! these types, so that a value that exists is a value that was checked.
 
 mod agreement;
+mod credential;
+mod denial;
 mod entry;
 mod grant;
 mod id;
 mod mask;
 mod organization;
+mod standing;
 mod time;
 mod uscc;
 mod zone;
 
 pub use self::agreement::{Agreement, AgreementState};
+pub use self::credential::{check_credentials, check_doubles, is_key_id};
+pub use self::denial::Denial;
 pub use self::entry::{
     Body, Cache, Entry, EntryState, Format, Interface, Item, ItemType, LegalBasis, Mode, Opening,
     OpeningClass, OpeningReview, Parameter, ParameterUse, Rank, Sensitivity, Sharing, SharingClass,

@@ -131,7 +131,7 @@ pub struct Application {
 }
 
 /// A way for an application to prove itself.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, tag = "kind")]
 pub enum Credential {
     /// A client certificate, by the SHA-256 of its DER form (RFC 8705 §3.1).
@@ -141,7 +141,7 @@ pub enum Credential {
         thumbprint: String,
         /// When it stops being accepted, if before the certificate's own end.
         #[serde(default)]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<String>", extend("format" = "date-time"))]
         until: Option<Timestamp>,
     },
     /// A client certificate that the listener's CA signed, by a DNS name in it.
@@ -150,7 +150,7 @@ pub enum Credential {
         dns: String,
         /// When it stops being accepted.
         #[serde(default)]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<String>", extend("format" = "date-time"))]
         until: Option<Timestamp>,
     },
     /// A token of an issuer in `issuers.yaml`, by its subject.
@@ -161,7 +161,7 @@ pub enum Credential {
         subject: String,
         /// When it stops being accepted.
         #[serde(default)]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<String>", extend("format" = "date-time"))]
         until: Option<Timestamp>,
     },
     /// A key sent in `Helan-Key`, written `id.secret`.
@@ -173,7 +173,7 @@ pub enum Credential {
         hash: String,
         /// When it stops being accepted.
         #[serde(default)]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<String>", extend("format" = "date-time"))]
         until: Option<Timestamp>,
     },
 }

@@ -1,0 +1,152 @@
+//! Key files: how they are named, written and read.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::{KeyPurpose, from_hex, to_hex};
+
+/// What the first line of a key file begins with.
+const FORMAT: &str = "helan-key-v1";
+/// Bytes of the largest key file; a sound one has far fewer.
+const LARGEST: u64 = 4096;
+
+/// Why keys could not be read or made. Never shows what stands in a key file.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file system said no.
+    #[error("{} cannot be used as a key file or folder", path.display())]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        cause: io::Error,
+    },
+    /// Files that others may read, or that hold no key.
+    #[error("{}", .0.join("\n"))]
+    Files(Vec<String>),
+    /// No key for a purpose.
+    #[error(
+        "{} has no key for: {purposes}; make them with `helan keys make --folder {}`",
+        folder.display(),
+        folder.display()
+    )]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+        /// What has no key.
+        purposes: String,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    Random,
+}
+
+/// A key as it stands in its file.
+pub(super) struct Written {
+    pub(super) purpose: KeyPurpose,
+    pub(super) id: String,
+    pub(super) bytes: [u8; 32],
+}
+
+/// Makes a key file with 32 random bytes, readable by its owner only. Never overwrites one.
+pub fn make(folder: &Path, purpose: KeyPurpose, id: &str) -> Result<PathBuf, KeyError> {
+    let path = folder.join(format!("{purpose}-{id}.key"));
+    if !is_id(id) {
+        return Err(KeyError::Files(vec![format!(
+            "`{id}` is no key id: use lower-case letters and digits, 1 to 32"
+        )]));
+    }
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |cause| KeyError::Io { path, cause }
+    };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
+    let text = format!("{FORMAT} {purpose} {id}\n{}\n", to_hex(&bytes));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed(&path))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed(&path))?;
+    Ok(path)
+}
+
+/// Purpose and id of every key of a folder, in order; the files are checked, too.
+pub fn list(folder: &Path) -> Result<Vec<(KeyPurpose, String)>, KeyError> {
+    let keys = read_all(folder)?;
+    let mut names: Vec<_> = keys.into_iter().map(|key| (key.purpose, key.id)).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Reads every `*.key` of a folder; other files are none of ours.
+pub(super) fn read_all(folder: &Path) -> Result<Vec<Written>, KeyError> {
+    let failed = |cause| KeyError::Io { path: folder.to_owned(), cause };
+    let mut keys = Vec::new();
+    let mut problems = Vec::new();
+    for found in fs::read_dir(folder).map_err(failed)? {
+        let path = found.map_err(failed)?.path();
+        if path.extension().is_none_or(|extension| extension != "key") {
+            continue;
+        }
+        match read(&path) {
+            Ok(key) => keys.push(key),
+            Err(problem) => problems.push(format!("{}: {problem}", path.display())),
+        }
+    }
+    if problems.is_empty() {
+        Ok(keys)
+    } else {
+        problems.sort();
+        Err(KeyError::Files(problems))
+    }
+}
+
+fn read(path: &Path) -> Result<Written, String> {
+    let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
+    let mode = metadata.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        return Err(format!(
+            "others may read this key (mode {mode:o}); mend it with `chmod 600 {path}`"
+        ));
+    }
+    let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    let (purpose, id) = name
+        .split_once('-')
+        .and_then(|(purpose, id)| Some((KeyPurpose::parse(purpose)?, id)))
+        .filter(|(_, id)| is_id(id))
+        .ok_or_else(|| {
+            let purposes = KeyPurpose::ALL.map(KeyPurpose::as_str).join(", ");
+            format!("name it `purpose-id.key`, where purpose is one of {purposes}")
+        })?;
+    if metadata.len() > LARGEST {
+        return Err("too large for a key file".to_owned());
+    }
+    let text = fs::read_to_string(path).map_err(|error| error.kind().to_string())?;
+    let bytes = text
+        .strip_prefix(&format!("{FORMAT} {purpose} {id}\n"))
+        .ok_or_else(|| {
+            format!(
+                "its first line is not `{FORMAT} {purpose} {id}`: a key keeps its purpose and id"
+            )
+        })
+        .and_then(|rest| {
+            from_hex(rest.trim_end()).ok_or_else(|| {
+                "its second line is not 64 hexadecimal digits; make another with `helan keys make`"
+                    .to_owned()
+            })
+        })?;
+    Ok(Written { purpose, id: id.to_owned(), bytes })
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}

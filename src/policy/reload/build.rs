@@ -1,0 +1,133 @@
+//! Reads and checks the folder when it is quiet, and puts it in force if it is good.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use super::watch::instant;
+use super::{Cause, Hooks, Shared};
+use crate::config::problem::{self, Problem};
+use crate::domain::{ProfileId, Timestamp, Zone};
+use crate::policy::Sources;
+use crate::policy::check::check;
+use crate::policy::folder::{Contents, Origins, Reader, Reading};
+
+/// How long the folder must be quiet.
+const QUIET: Duration = Duration::from_millis(30);
+
+/// How long quiet is waited for.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Sources without errors.
+#[derive(Clone, Debug)]
+pub struct Good {
+    /// Everything a node needs to know.
+    pub sources: Arc<Sources>,
+    /// Where each thing stands.
+    pub origins: Arc<Origins>,
+    /// Breaches of law and likely mistakes.
+    pub warnings: Vec<Problem>,
+    pub(super) contents: Arc<Contents>,
+}
+
+impl Good {
+    /// Checks what was read; all problems if one of them is an error.
+    pub fn new(
+        reading: Reading,
+        profiles: &[(Zone, ProfileId)],
+        now: Timestamp,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = reading.problems;
+        problems.extend(check(&reading.sources, &reading.origins, profiles, now));
+        problem::sort(&mut problems);
+        if problems.iter().any(Problem::is_error) {
+            return Err(problems);
+        }
+        Ok(Self {
+            sources: Arc::new(reading.sources),
+            origins: Arc::new(reading.origins),
+            warnings: problems,
+            contents: Arc::new(reading.contents),
+        })
+    }
+}
+
+/// Reads and checks a folder.
+pub fn load(
+    reader: &mut Reader,
+    profiles: &[(Zone, ProfileId)],
+    now: Timestamp,
+) -> Result<Good, Vec<Problem>> {
+    let reading = reader.read(now);
+    if !Path::new(reader.root()).is_dir() {
+        return Err(reading.problems);
+    }
+    Good::new(reading, profiles, now)
+}
+
+/// What the builder is told.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Files changed, perhaps rules among them.
+    Changed {
+        /// Whether a rule may have changed.
+        rules: bool,
+    },
+    /// Somebody asked.
+    Asked(Cause),
+}
+
+/// Builds until nobody is left to order it.
+pub(super) fn run(shared: &Shared, orders: &Receiver<Order>, mut reader: Reader, mut hooks: Hooks) {
+    while let Ok(order) = orders.recv() {
+        let (cause, always) = gather(order, orders);
+        shared.lock().touched.clear();
+        match load(&mut reader, &hooks.profiles, (hooks.clock)()) {
+            Ok(good) if !always && is_in_force(shared, &good) => {}
+            Ok(good) => match (hooks.install)(&good, &cause) {
+                Ok(()) => shared.installed(&good.contents),
+                Err(problems) => (hooks.refused)(&problems, &cause),
+            },
+            Err(problems) => (hooks.refused)(&problems, &cause),
+        }
+    }
+}
+
+/// Waits for quiet, unless somebody asked. Says why, and whether to build although no source changed.
+fn gather(first: Order, orders: &Receiver<Order>) -> (Cause, bool) {
+    let mut always = false;
+    let end = instant() + PATIENCE;
+    let mut next = first;
+    loop {
+        match next {
+            Order::Asked(cause) => return (cause, true),
+            Order::Changed { rules } => always |= rules,
+        }
+        let left = end.saturating_duration_since(instant());
+        next = match orders.recv_timeout(QUIET.min(left)) {
+            Ok(order) => order,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                return (Cause::Files, always);
+            }
+        };
+        if left.is_zero() {
+            always |= matches!(next, Order::Changed { rules: true });
+            return match next {
+                Order::Asked(cause) => (cause, true),
+                Order::Changed { .. } => (Cause::Files, always),
+            };
+        }
+    }
+}
+
+/// Whether every file is as it was when what is in force was read.
+fn is_in_force(shared: &Shared, good: &Good) -> bool {
+    let watched = shared.lock();
+    watched.contents.len() == good.contents.len()
+        && watched
+            .contents
+            .iter()
+            .zip(good.contents.iter())
+            .all(|((a, before), (b, after))| a == b && before.hash == after.hash)
+}

@@ -1,0 +1,255 @@
+//! Keeps what is in force in step with the policy folder.
+//!
+//! Two threads. One watches: what a file takes away is denied at once, through the overlay, whatever
+//! the rest of the folder looks like. The other builds: it waits until the folder is quiet, reads and
+//! checks it whole, and hands it on only if it is good; otherwise what was good stays.
+
+mod build;
+mod freeze;
+mod overlay;
+mod watch;
+mod withdraw;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+pub use self::build::{Good, load};
+pub use self::freeze::{Freeze, Freezes, Frozen};
+pub use self::overlay::{Denied, Narrowed, Overlay};
+use self::withdraw::withdrawn;
+use super::folder::{Contents, FileReader, Reader};
+use crate::config::problem::Problem;
+use crate::domain::{ProfileId, Timestamp, Zone};
+
+/// Who or what caused a reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Files changed.
+    Files,
+    /// A signal (SIGHUP).
+    Signal,
+    /// Somebody asked for it, by the name admin calls give.
+    Admin(String),
+}
+
+/// Puts good sources in force; what it cannot compile it refuses.
+pub type Install = Box<dyn FnMut(&Good, &Cause) -> Result<(), Vec<Problem>> + Send>;
+
+/// Is told why the folder was refused.
+pub type Refused = Box<dyn FnMut(&[Problem], &Cause) + Send>;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a reload needs from the one who starts it.
+pub struct Hooks {
+    /// The rules each zone follows.
+    pub profiles: Vec<(Zone, ProfileId)>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Puts good sources in force.
+    pub install: Install,
+    /// Is told why the folder was refused.
+    pub refused: Refused,
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks").field("profiles", &self.profiles).finish_non_exhaustive()
+    }
+}
+
+/// The watch over a policy folder; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Reload {
+    shared: Arc<Shared>,
+    freezes: Mutex<Freezes>,
+    messages: Sender<watch::Message>,
+    _watcher: RecommendedWatcher,
+}
+
+/// Starts to watch the folder that `good` was read from.
+pub fn start(
+    reader: Reader,
+    good: &Good,
+    freezes: Freezes,
+    hooks: Hooks,
+) -> Result<Reload, notify::Error> {
+    let watched = Watched {
+        contents: Arc::clone(&good.contents),
+        pending: BTreeMap::new(),
+        touched: BTreeSet::new(),
+        frozen: freezes.all().to_vec(),
+    };
+    let shared = Arc::new(Shared {
+        files: reader.files(),
+        overlay: Arc::new(ArcSwap::from_pointee(watched.overlay())),
+        watched: Mutex::new(watched),
+    });
+    let (messages, inbox) = mpsc::channel();
+    let (builds, orders) = mpsc::channel();
+    let events = messages.clone();
+    let mut watcher = notify::recommended_watcher(move |event| {
+        // The watch has ended; nobody is left to be told.
+        drop(events.send(watch::Message::Event(event)));
+    })?;
+    watcher.watch(reader.root(), RecursiveMode::Recursive)?;
+    // What changed between the reading and the watch.
+    drop(builds.send(build::Order::Changed { rules: false }));
+    let (of_watch, of_build) = (Arc::clone(&shared), Arc::clone(&shared));
+    spawn("policy-watch", move || watch::run(&of_watch, &inbox, &builds))?;
+    spawn("policy-build", move || build::run(&of_build, &orders, reader, hooks))?;
+    Ok(Reload { shared, freezes: Mutex::new(freezes), messages, _watcher: watcher })
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), notify::Error> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map(drop)
+        .map_err(notify::Error::io)
+}
+
+impl Reload {
+    /// What is denied now. Requests load it once each.
+    pub fn overlay(&self) -> Arc<ArcSwap<Overlay>> {
+        Arc::clone(&self.shared.overlay)
+    }
+
+    /// Reads the folder again, whether or not a file changed.
+    pub fn trigger(&self, cause: Cause) {
+        drop(self.messages.send(watch::Message::Trigger(cause)));
+    }
+
+    /// Freezes something: in force when this returns, durable if it returns no error.
+    pub fn freeze(&self, freeze: Freeze) -> io::Result<()> {
+        {
+            let mut watched = self.shared.lock();
+            if !watched.frozen.iter().any(|known| known.what == freeze.what) {
+                watched.frozen.push(freeze.clone());
+            }
+            self.shared.publish(&watched);
+        }
+        self.freezes.lock().unwrap_or_else(PoisonError::into_inner).freeze(freeze)
+    }
+
+    /// Thaws something, once that is durable. Says whether it was frozen.
+    pub fn thaw(&self, what: &Frozen) -> io::Result<bool> {
+        let mut freezes = self.freezes.lock().unwrap_or_else(PoisonError::into_inner);
+        let was = freezes.thaw(what)?;
+        let mut watched = self.shared.lock();
+        watched.frozen.retain(|known| known.what != *what);
+        self.shared.publish(&watched);
+        Ok(was)
+    }
+
+    /// What is frozen.
+    pub fn frozen(&self) -> Vec<Freeze> {
+        self.shared.lock().frozen.clone()
+    }
+}
+
+impl Drop for Reload {
+    fn drop(&mut self) {
+        drop(self.messages.send(watch::Message::Stop));
+    }
+}
+
+/// What both threads know.
+#[derive(Debug)]
+struct Shared {
+    files: FileReader,
+    overlay: Arc<ArcSwap<Overlay>>,
+    watched: Mutex<Watched>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, watched: &Watched) {
+        let overlay = watched.overlay();
+        if !(overlay.is_empty() && self.overlay.load().is_empty()) {
+            self.overlay.store(Arc::new(overlay));
+        }
+    }
+
+    /// Looks at files that changed, and denies at once what they take away.
+    fn look(&self, paths: BTreeSet<PathBuf>) {
+        let mut watched = self.lock();
+        for path in &paths {
+            watched.look(&self.files, path);
+        }
+        watched.touched.extend(paths);
+        self.publish(&watched);
+    }
+
+    /// Looks at every file that was loaded: the system lost count of what changed.
+    fn look_everywhere(&self) {
+        let mut watched = self.lock();
+        watched.look(&self.files, Path::new(""));
+        watched.touched.insert(PathBuf::new());
+        self.publish(&watched);
+    }
+
+    /// Other sources are in force: what is denied is seen from them.
+    fn installed(&self, contents: &Arc<Contents>) {
+        let mut watched = self.lock();
+        watched.contents = Arc::clone(contents);
+        let again: BTreeSet<PathBuf> =
+            watched.pending.keys().chain(&watched.touched).cloned().collect();
+        for path in again {
+            watched.look(&self.files, &path);
+        }
+        let Watched { contents, pending, .. } = &mut *watched;
+        pending.retain(|path, _| contents.contains_key(path));
+        self.publish(&watched);
+    }
+}
+
+/// What is in force, and what the folder took away since.
+#[derive(Debug)]
+struct Watched {
+    contents: Arc<Contents>,
+    pending: BTreeMap<PathBuf, Overlay>,
+    /// What was looked at since the last reading began.
+    touched: BTreeSet<PathBuf>,
+    frozen: Vec<Freeze>,
+}
+
+impl Watched {
+    /// Compares a file, or all files of a folder, with what is in force.
+    fn look(&mut self, files: &FileReader, path: &Path) {
+        let contents = Arc::clone(&self.contents);
+        let under =
+            contents.range(path.to_owned()..).take_while(|(name, _)| name.starts_with(path));
+        for (name, before) in under {
+            if path != name && before.stamp.is_some() && files.stamp(name) == before.stamp {
+                continue;
+            }
+            match withdrawn(files, name, before) {
+                Some(overlay) if overlay.is_empty() => drop(self.pending.remove(name)),
+                Some(overlay) => drop(self.pending.insert(name.clone(), overlay)),
+                // It cannot be read just now. What it took away before stays taken away.
+                None => {}
+            }
+        }
+    }
+
+    fn overlay(&self) -> Overlay {
+        let mut overlay = Overlay::default();
+        for withdrawn in self.pending.values() {
+            overlay.merge(withdrawn);
+        }
+        Freezes::lay(&self.frozen, &mut overlay);
+        overlay
+    }
+}

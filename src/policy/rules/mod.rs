@@ -1,0 +1,151 @@
+//! The law as software: one profile's rules, compiled once, asked for every new kind of call.
+//!
+//! Policies (Cedar, under `policies/rules/`) say what the law says, each with the article it carries
+//! out; this module only prepares facts and reads the verdict. What is not permitted is refused, and so
+//! is whatever a rule fails to judge.
+
+mod case;
+mod consent;
+mod facts;
+mod grant;
+mod load;
+mod problem;
+mod profile;
+mod until;
+mod yaml;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use cedar_policy::{Authorizer, Decision, PolicyId, PolicySet, Response};
+
+pub use self::case::{CallerFacts, Case, Citation, Claim, Verdict};
+use self::facts::{Flow, Frame};
+pub use self::problem::RulesProblem;
+pub use self::profile::{Article, Classes, InForce, Needs, Profile};
+use crate::domain::{Denial, Entry, Item, Mask, MaskId, OrganizationKind, ProfileId, Zone};
+
+/// One profile's rules.
+pub struct Rules {
+    profile: Profile,
+    version: String,
+    frame: Frame,
+    authorizer: Authorizer,
+    slices: BTreeMap<Flow, PolicySet>,
+    citations: HashMap<PolicyId, Arc<Citation>>,
+    otherwise: Arc<Citation>,
+}
+
+impl Rules {
+    /// Reads and checks the rules of one profile from its folder.
+    pub fn load(profile: ProfileId, folder: &Path) -> Result<Self, Vec<RulesProblem>> {
+        let loaded = load::load(profile, folder)?;
+        let frame = Frame::new(&loaded.profile, loaded.schema).map_err(|error| {
+            let file = folder.join("profile.yaml");
+            vec![RulesProblem::at(&file, "", 0, format!("{error:?}"), "")]
+        })?;
+        let otherwise = &loaded.profile.otherwise;
+        let otherwise = Arc::new(Citation {
+            rule: "otherwise".to_owned(),
+            law: otherwise.law.clone(),
+            article: otherwise.article.clone(),
+            text: otherwise.text.clone(),
+            denial: Some(Denial::NoGrant),
+            order: u32::MAX,
+        });
+        Ok(Self {
+            profile: loaded.profile,
+            version: loaded.version,
+            frame,
+            authorizer: Authorizer::new(),
+            slices: loaded.slices,
+            citations: loaded.citations,
+            otherwise,
+        })
+    }
+
+    /// What `profile.yaml` says.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// A digest of the rules' files; it changes whenever an answer may change.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Every rule, those that are told first in front.
+    pub fn citations(&self) -> Vec<&Arc<Citation>> {
+        let mut all: Vec<_> = self.citations.values().collect();
+        all.sort_by(|a, b| (a.order, &a.rule).cmp(&(b.order, &b.rule)));
+        all
+    }
+
+    /// The items a caller of this kind may have without a written grant; nobody in particular has no
+    /// kind.
+    pub fn standing<'e>(
+        &self,
+        zone: Zone,
+        caller: Option<OrganizationKind>,
+        entry: &'e Entry,
+        masks: &BTreeMap<MaskId, Mask>,
+    ) -> Vec<&'e Item> {
+        match (zone, caller) {
+            (Zone::Opening, _) => entry.open_items(masks),
+            (Zone::Sharing, Some(kind))
+                if self.profile.standing && self.profile.government.contains(&kind) =>
+            {
+                entry.unconditional_items()
+            }
+            (Zone::Sharing | Zone::Peering, _) => Vec::new(),
+        }
+    }
+
+    /// Says yes or no, by which articles, and until when.
+    pub fn decide(&self, case: &Case<'_>) -> Verdict {
+        let until = until::next_change(case);
+        let slice = self.slices.get(&Flow::of(case));
+        let (outcome, articles) = match (self.frame.ask(case), slice) {
+            (Ok((request, entities)), Some(policies)) => {
+                self.read(&self.authorizer.is_authorized(&request, policies, &entities))
+            }
+            (Err(error), _) => {
+                tracing::error!(entry = %case.entry.id, ?error, "facts could not be prepared");
+                (Err(Denial::RulesFailed), vec![Arc::clone(&self.otherwise)])
+            }
+            (Ok(_), None) => (Err(Denial::NoGrant), vec![Arc::clone(&self.otherwise)]),
+        };
+        Verdict { outcome, articles, until }
+    }
+
+    /// The outcome and the rules behind it.
+    fn read(&self, response: &Response) -> (Result<(), Denial>, Vec<Arc<Citation>>) {
+        let said = response.diagnostics();
+        let mut articles: Vec<Arc<Citation>> =
+            said.reason().filter_map(|id| self.citations.get(id)).map(Arc::clone).collect();
+        articles.sort_by(|a, b| (a.order, &a.rule).cmp(&(b.order, &b.rule)));
+        // Cedar leaves out a policy that fails, a bar included: then nothing may pass.
+        if let Some(error) = said.errors().next() {
+            tracing::error!(%error, profile = %self.profile.id, "a rule could not be evaluated");
+            return (Err(Denial::RulesFailed), articles);
+        }
+        match response.decision() {
+            Decision::Allow => (Ok(()), articles),
+            Decision::Deny => match articles.first() {
+                Some(first) => (Err(first.denial.unwrap_or(Denial::NoGrant)), articles),
+                None => (Err(Denial::NoGrant), vec![Arc::clone(&self.otherwise)]),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules")
+            .field("profile", &self.profile.id)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! `profile.yaml`: what a set of rules needs to know that is a list or a date rather than a condition.
+
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Authority, Mode, OrganizationKind, ProfileId, Rank, SharingClass, Timestamp};
+
+/// One `profile.yaml`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Its id, the folder's name.
+    pub id: ProfileId,
+    /// Title of the law.
+    pub title: String,
+    /// The days the law is in force.
+    pub in_force: InForce,
+    /// What every answer says outside those days.
+    #[serde(default)]
+    pub notice: Option<String>,
+    /// Kinds of organization that consume by right (政务部门).
+    #[schemars(length(min = 1))]
+    pub government: Vec<OrganizationKind>,
+    /// Whether unconditional entries are open to them without a written grant.
+    #[serde(default)]
+    pub standing: bool,
+    /// Modes the law knows.
+    #[schemars(length(min = 1))]
+    pub modes: Vec<Mode>,
+    /// Ranks of the rules of law that withholding may rest on.
+    #[schemars(length(min = 1))]
+    pub withholding: Vec<Rank>,
+    /// What a written grant needs, by the strictest class of its items.
+    pub classes: Classes,
+    /// Cited where nothing bars a call and nothing allows it either.
+    pub otherwise: Article,
+    /// Other texts the rules rely on.
+    #[serde(default)]
+    pub references: Vec<String>,
+}
+
+/// From when until when a law is in force.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InForce {
+    /// The first day.
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub from: Date,
+    /// The last day, if it is known.
+    #[serde(default)]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub until: Option<Date>,
+}
+
+/// What a written grant needs.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Classes {
+    /// For unconditional items.
+    pub unconditional: Needs,
+    /// For conditional items.
+    pub conditional: Needs,
+    /// For withheld items.
+    pub withheld: Needs,
+}
+
+/// What a written grant needs for items of one class.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Needs {
+    /// Who must consent.
+    #[schemars(length(min = 1))]
+    pub approvals: Vec<Authority>,
+    /// Ranks of the rules of law that use may rest on.
+    #[schemars(length(min = 1))]
+    pub basis: Vec<Rank>,
+    /// Whether a negotiation must be on record (协商).
+    #[serde(default)]
+    pub negotiation: bool,
+    /// Whether the bureau must have coordinated (协调).
+    #[serde(default)]
+    pub coordination: bool,
+}
+
+/// An article of law.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Article {
+    /// The law.
+    pub law: String,
+    /// The article.
+    pub article: String,
+    /// What it says.
+    pub text: String,
+}
+
+impl Profile {
+    /// What every answer has to say because the law is not in force at this moment.
+    pub fn notice(&self, now: Timestamp) -> Option<&str> {
+        let day = now.day();
+        let over = self.in_force.until.is_some_and(|until| until < day);
+        if over || day < self.in_force.from { self.notice.as_deref() } else { None }
+    }
+
+    /// What a written grant needs for items of this class.
+    pub fn needs(&self, class: SharingClass) -> &Needs {
+        match class {
+            SharingClass::Unconditional => &self.classes.unconditional,
+            SharingClass::Conditional => &self.classes.conditional,
+            SharingClass::Withheld => &self.classes.withheld,
+        }
+    }
+}
+
+/// The name of an authority in rules.
+pub(super) fn authority_name(authority: Authority) -> &'static str {
+    match authority {
+        Authority::Provider => "provider",
+        Authority::Bureau => "bureau",
+    }
+}

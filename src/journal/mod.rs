@@ -1,1 +1,131 @@
-//! (journal)
+//! The append-only record of everything.
+//!
+//! One thread writes, in groups. Callers hand over an event and hold a ticket; nothing is answered
+//! before the ticket is durable. When the disk refuses, tickets fail, new calls find no room, and the
+//! thread tries a new segment until it works again. `pwritev2` with `RWF_DSYNC` is the one system
+//! call that makes records durable.
+
+mod archive;
+mod call;
+mod clock;
+mod event;
+mod frame;
+mod ledger;
+mod lines;
+mod log;
+mod open;
+mod queue;
+mod read;
+mod recover;
+mod reservation;
+mod room;
+mod segment;
+mod settled;
+mod shared;
+mod writer;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+pub use self::archive::archive;
+pub use self::call::{
+    ALLOWED, ANSWERED, Decided, Finished, KeyedHash, Proved, QuotaUse, network_of,
+};
+pub use self::clock::Clock;
+pub use self::event::{
+    AdminWrite, Break, Event, FoldPhase, Folded, Freeze, Recovered, SegmentHead, Started, Stopped,
+    Uncounted, ViewSwapped,
+};
+pub use self::open::{JournalError, JournalOptions};
+pub use self::read::{ReadError, Reader, Record};
+pub use self::recover::{Cut, Recovery};
+pub use self::reservation::{OpenCall, Reservation, Spent};
+pub use self::settled::{Durable, JournalFailed, Ticket};
+pub use self::shared::Stats;
+
+use self::queue::Kind;
+use self::settled::lock;
+use self::shared::Shared;
+use crate::domain::{Timestamp, Zone};
+
+/// Where records are handed over. Clones are one journal.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    shared: Arc<Shared>,
+    thread: Arc<Thread>,
+}
+
+/// Ends the thread when nobody can hand anything over any more.
+#[derive(Debug)]
+struct Thread {
+    shared: Arc<Shared>,
+    handle: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+impl Journal {
+    /// Takes room for the two events of a call, about `bytes` together, from the zone's budget.
+    pub fn reserve(&self, zone: Zone, bytes: u64) -> Result<Reservation, Spent> {
+        if self.shared.has_failed.load(Ordering::Acquire) {
+            return Err(Spent::Failed);
+        }
+        if self.shared.is_disk_low.load(Ordering::Relaxed) {
+            return Err(Spent::Disk);
+        }
+        if self.shared.room(zone).is_some_and(|room| room.take(bytes)) {
+            Ok(Reservation::new(&self.shared, zone, bytes))
+        } else {
+            Err(Spent::Budget)
+        }
+    }
+
+    /// Hands over an event that somebody waits for: if the disk fails, so does the ticket, and the
+    /// event is given up.
+    pub fn note(&self, event: &Event) -> Ticket {
+        Ticket::new(&self.shared.settled, self.shared.hand_over(event, Kind::Note))
+    }
+
+    /// Hands over an event that has happened already: it outlives an outage of the disk.
+    pub fn keep(&self, event: &Event) {
+        self.shared.keep(event);
+    }
+
+    /// Counts an answer that could not have a pair of its own; the sum goes on record within two
+    /// seconds, or when the journal works again.
+    pub fn uncounted(&self, zone: Zone, code: &'static str) {
+        self.shared.count(zone, code);
+    }
+
+    /// The last number that is durable. What a reader finds beyond it is not.
+    pub fn committed(&self) -> u64 {
+        self.shared.committed.load(Ordering::Acquire)
+    }
+
+    /// `now`, but never before the latest time on record.
+    pub fn clamp(&self, now: Timestamp) -> Timestamp {
+        self.shared.clamp(now)
+    }
+
+    /// Figures for the metrics page.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
+    /// Writes what waits and that the node stopped, then ends. Blocks until that is durable.
+    pub fn close(&self) {
+        self.shared.settle_uncounted();
+        self.shared.keep(&Event::Stopped(Stopped { time: self.shared.now() }));
+        self.shared.queue.close();
+        if let Some(thread) = lock(&self.thread.handle).take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the journal thread ended by a panic");
+        }
+    }
+}

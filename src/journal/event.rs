@@ -1,0 +1,265 @@
+//! Everything that can stand in the journal, one closed set.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::call::{Decided, Finished};
+use crate::domain::{ApplicationId, OrganizationId, Timestamp, Zone};
+
+/// One event. In its line it follows `seq` and `node`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The first line of a segment.
+    Segment(SegmentHead),
+    /// The node runs.
+    Started(Started),
+    /// The node stopped in order.
+    Stopped(Stopped),
+    /// The journal found or made good a break in itself.
+    Recovered(Recovered),
+    /// A call was decided.
+    Decided(Box<Decided>),
+    /// A call ended.
+    Finished(Box<Finished>),
+    /// Like refusals beyond a bound were folded into a count.
+    Folded(Folded),
+    /// Answered without a pair of its own, counted.
+    Uncounted(Uncounted),
+    /// Another View is in force.
+    ViewSwapped(ViewSwapped),
+    /// Something was frozen.
+    Frozen(Freeze),
+    /// Something was freed again.
+    Thawed(Freeze),
+    /// Somebody changed something through the admin interface.
+    AdminWrite(AdminWrite),
+}
+
+/// What a segment starts from, so that nothing before it need be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentHead {
+    /// When it was started.
+    pub time: Timestamp,
+    /// Version of the form of records.
+    pub format: u32,
+    /// The last confirmed number of the segment before; 0 at the very start. What stands beyond it
+    /// there was never confirmed.
+    pub previous: u64,
+    /// Quota counters after all events before this one.
+    pub counters: BTreeMap<String, u64>,
+    /// Calls decided and not finished before this one.
+    pub open: Vec<Uuid>,
+}
+
+/// The node runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// When.
+    pub time: Timestamp,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// The node stopped in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// When.
+    pub time: Timestamp,
+}
+
+/// Why the journal had to recover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Break {
+    /// The node had not stopped in order.
+    Crash,
+    /// The disk refused a write or a sync.
+    Write,
+}
+
+/// The journal found or made good a break in itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// When.
+    pub time: Timestamp,
+    /// Why.
+    pub cause: Break,
+    /// The segment it happened in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
+    /// Bytes of a torn tail that were cut.
+    #[serde(default)]
+    pub cut_bytes: u64,
+    /// Events given up because they were not confirmed; their calls were refused.
+    #[serde(default)]
+    pub abandoned: u64,
+    /// Places in confirmed records that can no longer be read, as `segment:offset`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<String>,
+    /// Calls that were decided and will never be finished.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfinished: Vec<Uuid>,
+    /// What the disk said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Where a fold is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FoldPhase {
+    /// From here like refusals are only counted.
+    Opened,
+    /// This many there were.
+    Closed,
+}
+
+/// Like refusals of one second, beyond a bound. Opened and never closed reads "at least one".
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Folded {
+    /// When.
+    pub time: Timestamp,
+    /// The fold; the same when it opens and closes.
+    pub fold: Uuid,
+    /// The side of the gate.
+    pub zone: Zone,
+    /// Whether it opens or closes.
+    pub phase: FoldPhase,
+    /// The code of the refusal.
+    pub code: String,
+    /// Whose calls, if proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<OrganizationId>,
+    /// Whose calls, if proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application: Option<ApplicationId>,
+    /// Where from, if not proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Calls in it, once closed.
+    #[serde(default)]
+    pub count: u64,
+}
+
+/// Answered without a pair of its own, because the journal could not take one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Uncounted {
+    /// When this was written.
+    pub time: Timestamp,
+    /// The side of the gate.
+    pub zone: Zone,
+    /// When the first was answered.
+    pub from: Timestamp,
+    /// How many, by code.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// Another View is in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewSwapped {
+    /// When.
+    pub time: Timestamp,
+    /// The side of the gate.
+    pub zone: Zone,
+    /// Hash of the View before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Hash of the View now.
+    pub to: String,
+    /// Who or what caused it.
+    pub cause: String,
+    /// Content hash of each file, by path.
+    pub files: BTreeMap<String, String>,
+    /// What can be called now and could not be before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gains: Vec<String>,
+    /// What can no longer be called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<String>,
+}
+
+/// What is frozen or freed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// When.
+    pub time: Timestamp,
+    /// `entry`, `grant`, `application` or `organization`.
+    pub kind: String,
+    /// Which.
+    pub id: String,
+    /// Who did it.
+    pub by: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Somebody changed something through the admin interface.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdminWrite {
+    /// When.
+    pub time: Timestamp,
+    /// The admin call.
+    pub transaction: Uuid,
+    /// Who did it: the name of a token, or the user of the socket.
+    pub by: String,
+    /// What was done.
+    pub action: String,
+    /// To what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// `done` or the code of a refusal.
+    pub outcome: String,
+    /// The status that was sent.
+    pub status: u16,
+}
+
+impl Event {
+    /// When it happened.
+    pub fn time(&self) -> Timestamp {
+        match self {
+            Self::Segment(event) => event.time,
+            Self::Started(event) => event.time,
+            Self::Stopped(event) => event.time,
+            Self::Recovered(event) => event.time,
+            Self::Decided(event) => event.time,
+            Self::Finished(event) => event.time,
+            Self::Folded(event) => event.time,
+            Self::Uncounted(event) => event.time,
+            Self::ViewSwapped(event) => event.time,
+            Self::Frozen(event) | Self::Thawed(event) => event.time,
+            Self::AdminWrite(event) => event.time,
+        }
+    }
+
+    /// The name it has in its line.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Segment(_) => "segment",
+            Self::Started(_) => "started",
+            Self::Stopped(_) => "stopped",
+            Self::Recovered(_) => "recovered",
+            Self::Decided(_) => "decided",
+            Self::Finished(_) => "finished",
+            Self::Folded(_) => "folded",
+            Self::Uncounted(_) => "uncounted",
+            Self::ViewSwapped(_) => "view-swapped",
+            Self::Frozen(_) => "frozen",
+            Self::Thawed(_) => "thawed",
+            Self::AdminWrite(_) => "admin-write",
+        }
+    }
+}
+
+/// The two events of a call, written without giving them away.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(super) enum CallEvent<'a> {
+    /// As [`Event::Decided`].
+    Decided(&'a Decided),
+    /// As [`Event::Finished`].
+    Finished(&'a Finished),
+}

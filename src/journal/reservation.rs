@@ -1,0 +1,118 @@
+//! A call's way into the journal: room first, then `decided`, then `finished`.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::call::{ALLOWED, Decided, Finished};
+use super::event::CallEvent;
+use super::frame::encode;
+use super::queue::{Item, Kind};
+use super::settled::Ticket;
+use super::shared::Shared;
+use crate::domain::{Timestamp, Zone};
+
+/// Why no call can be recorded now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Spent {
+    /// The disk refuses writes; the journal tries again by itself.
+    #[error("the journal cannot write")]
+    Failed,
+    /// The zone has used up its share.
+    #[error("the journal budget of the zone is spent")]
+    Budget,
+    /// Too little of the disk is free.
+    #[error("the disk of the records is nearly full")]
+    Disk,
+}
+
+/// Room in the journal that a zone has promised; given back when dropped.
+struct Promise {
+    shared: Arc<Shared>,
+    zone: Zone,
+    bytes: u64,
+}
+
+impl Promise {
+    /// Hands an event over, in the promised room as far as it goes.
+    fn hand_over(&mut self, time: Timestamp, event: &impl Serialize, kind: Kind) -> Option<u64> {
+        thread_local! {
+            static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        BODY.with_borrow_mut(|body| {
+            if let Err(error) = encode(event, body) {
+                tracing::error!(%error, "a call could not be written as JSON");
+                return None;
+            }
+            let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+            if let Some(room) = self.shared.room(self.zone) {
+                room.take_anyway(length.saturating_sub(self.bytes));
+                room.spend(length);
+            }
+            self.bytes = self.bytes.saturating_sub(length);
+            let room = Some((self.zone, length));
+            let ticket = self.shared.queue.push(Item { kind, time, room }, body);
+            if ticket.is_none() {
+                self.shared.give_room(room);
+            }
+            ticket
+        })
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.shared.give_room(Some((self.zone, self.bytes)));
+    }
+}
+
+impl fmt::Debug for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of {}", self.bytes, self.zone)
+    }
+}
+
+/// Room for the two events of a call. Dropped unused, it gives the room back.
+#[derive(Debug)]
+#[must_use = "a call that is not decided leaves no record"]
+pub struct Reservation(Promise);
+
+impl Reservation {
+    pub(super) fn new(shared: &Arc<Shared>, zone: Zone, bytes: u64) -> Self {
+        Self(Promise { shared: Arc::clone(shared), zone, bytes })
+    }
+
+    /// Hands over what was decided. Nothing may be answered before the ticket is durable.
+    pub fn decided(mut self, decided: &Decided) -> (Ticket, OpenCall) {
+        let quota = if decided.outcome == ALLOWED {
+            decided.quota.iter().map(|used| Arc::clone(&used.key)).collect()
+        } else {
+            Vec::new()
+        };
+        let kind = Kind::Decided { transaction: decided.transaction, quota };
+        let number = self.0.hand_over(decided.time, &CallEvent::Decided(decided), kind);
+        (Ticket::new(&self.0.shared.settled, number), OpenCall { promise: self.0, number })
+    }
+}
+
+/// A call that was decided and has not ended; it holds the room for its `finished`.
+#[derive(Debug)]
+#[must_use = "a call that is not finished reads as broken off"]
+pub struct OpenCall {
+    promise: Promise,
+    number: Option<u64>,
+}
+
+impl OpenCall {
+    /// Hands over how it ended. It outlives an outage of the disk, unless `decided` was given up:
+    /// then there is nothing it could belong to.
+    pub fn finish(mut self, finished: &Finished) {
+        if self.number.is_none_or(|number| self.promise.shared.settled.has_failed(number)) {
+            return;
+        }
+        let kind = Kind::Finished { transaction: finished.transaction, decided: self.number };
+        self.promise.hand_over(finished.time, &CallEvent::Finished(finished), kind);
+    }
+}

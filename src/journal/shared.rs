@@ -1,0 +1,160 @@
+//! What the callers of the journal and its thread have in common.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::clock::Clock;
+use super::event::{Event, Uncounted};
+use super::frame::encode;
+use super::queue::{Item, Kind, Queue};
+use super::room::Room;
+use super::settled::{Settled, lock};
+use crate::config::Budget;
+use crate::domain::{Timestamp, Zone};
+
+/// Figures for the metrics page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events that are durable, since start.
+    pub events: u64,
+    /// Calls among them that were decided.
+    pub decided: u64,
+    /// Calls among them that ended.
+    pub finished: u64,
+    /// Bytes that are durable, since start.
+    pub bytes: u64,
+    /// Syncs that succeeded.
+    pub syncs: u64,
+    /// Outages of the disk.
+    pub failures: u64,
+    /// Bytes promised or waiting, of all zones.
+    pub pending: u64,
+    /// How long the last sync took.
+    pub sync_us: u64,
+    /// Answered without a pair of its own, not yet on record.
+    pub uncounted: u64,
+    /// Whether calls can be recorded now.
+    pub healthy: bool,
+}
+
+/// Counted by the journal thread, read by anybody.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) events: AtomicU64,
+    pub(super) decided: AtomicU64,
+    pub(super) finished: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) syncs: AtomicU64,
+    pub(super) failures: AtomicU64,
+    pub(super) sync_us: AtomicU64,
+}
+
+/// What was answered and not yet counted on record: since when, and how many by code.
+type Uncounteds = BTreeMap<Zone, (Timestamp, BTreeMap<&'static str, u64>)>;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) queue: Queue,
+    pub(super) settled: Arc<Settled>,
+    pub(super) clock: Clock,
+    pub(super) counts: Counts,
+    pub(super) has_failed: AtomicBool,
+    pub(super) is_disk_low: AtomicBool,
+    pub(super) committed: AtomicU64,
+    /// Latest time on record, in milliseconds.
+    pub(super) last_time: AtomicI64,
+    rooms: BTreeMap<Zone, Room>,
+    uncounted: Mutex<Uncounteds>,
+}
+
+impl Shared {
+    pub(super) fn new(budgets: &BTreeMap<Zone, Budget>, clock: Clock) -> Self {
+        Self {
+            queue: Queue::default(),
+            settled: Arc::default(),
+            clock,
+            counts: Counts::default(),
+            has_failed: AtomicBool::new(false),
+            is_disk_low: AtomicBool::new(false),
+            committed: AtomicU64::new(0),
+            last_time: AtomicI64::new(i64::MIN),
+            rooms: budgets.iter().map(|(zone, budget)| (*zone, Room::new(*budget))).collect(),
+            uncounted: Mutex::default(),
+        }
+    }
+
+    pub(super) fn room(&self, zone: Zone) -> Option<&Room> {
+        self.rooms.get(&zone)
+    }
+
+    pub(super) fn give_room(&self, room: Option<(Zone, u64)>) {
+        if let Some((zone, bytes)) = room
+            && let Some(room) = self.room(zone)
+        {
+            room.give(bytes);
+        }
+    }
+
+    /// Never before what is on record.
+    pub(super) fn clamp(&self, now: Timestamp) -> Timestamp {
+        now.max(Timestamp::from_millis(self.last_time.load(Ordering::Relaxed)))
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clamp(self.clock.now())
+    }
+
+    pub(super) fn count(&self, zone: Zone, code: &'static str) {
+        let mut uncounted = lock(&self.uncounted);
+        let (_, counts) =
+            uncounted.entry(zone).or_insert_with(|| (self.now(), BTreeMap::default()));
+        let count = counts.entry(code).or_insert(0);
+        *count = count.saturating_add(1);
+    }
+
+    /// Puts on record what was answered without a pair, if there was any.
+    pub(super) fn settle_uncounted(&self) {
+        let uncounted = std::mem::take(&mut *lock(&self.uncounted));
+        for (zone, (from, counts)) in uncounted {
+            let counts = counts.into_iter().map(|(code, n)| (code.to_owned(), n)).collect();
+            let time = self.now();
+            self.keep(&Event::Uncounted(Uncounted { time, zone, from, counts }));
+        }
+    }
+
+    /// Hands over an event that outlives an outage.
+    pub(super) fn keep(&self, event: &Event) {
+        self.hand_over(event, Kind::Kept);
+    }
+
+    pub(super) fn hand_over(&self, event: &Event, kind: Kind) -> Option<u64> {
+        let mut body = Vec::new();
+        if let Err(error) = encode(event, &mut body) {
+            tracing::error!(%error, event = event.name(), "an event could not be written as JSON");
+            return None;
+        }
+        self.queue.push(Item { kind, time: event.time(), room: None }, &body)
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let uncounted = lock(&self.uncounted);
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Stats {
+            events: read(&self.counts.events),
+            decided: read(&self.counts.decided),
+            finished: read(&self.counts.finished),
+            bytes: read(&self.counts.bytes),
+            syncs: read(&self.counts.syncs),
+            failures: read(&self.counts.failures),
+            pending: self.rooms.values().map(Room::pending).fold(0, u64::saturating_add),
+            sync_us: read(&self.counts.sync_us),
+            uncounted: uncounted
+                .values()
+                .flat_map(|(_, counts)| counts.values())
+                .fold(0, |sum, count| sum.saturating_add(*count)),
+            healthy: !self.has_failed.load(Ordering::Acquire)
+                && !self.is_disk_low.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,1 +1,162 @@
-//! (upstream)
+//! Connections to the departments' own interfaces.
+//!
+//! Each worker has its own [`Upstreams`]; what all of them must agree on is in [`Shared`]. A call
+//! takes a [`Slot`] of an [`UpstreamConfig`] and is sent with [`Upstreams::send`].
+
+mod compile;
+
+mod credentials;
+
+mod shared;
+
+mod breaker;
+
+mod budget;
+
+mod pool;
+
+mod link;
+
+mod http1;
+
+mod http2;
+
+mod clock;
+
+mod request;
+
+mod answer;
+
+mod error;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::fast::RandomState;
+use http::{Request, Response};
+use tokio::time::Instant;
+
+use self::compile::Identity;
+use self::link::{Failed, Link};
+use self::pool::Pool;
+use self::request::{copy, is_replayable};
+
+pub use self::answer::{Answer, AnswerBody};
+pub use self::compile::{UpstreamConfig, UpstreamProblem};
+pub use self::error::{Fault, Stage, UpstreamError};
+pub use self::request::{BoxError, RequestBody};
+pub use self::shared::{Figures, Shared, Slot};
+
+/// The connections of one worker.
+#[derive(Debug, Default)]
+pub struct Upstreams {
+    pools: Mutex<HashMap<Arc<Identity>, Arc<Pool>, RandomState>>,
+}
+
+impl Upstreams {
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// Only path and query of its URI are used. `Host` and the department's credentials are set
+    /// here; everything that must not go further has to be gone already. A request is sent again,
+    /// once and within a budget, if it provably was not looked at, or if it is idempotent, has no
+    /// body and the reused connection closed before the first byte of an answer.
+    pub async fn send(
+        &self,
+        slot: Slot,
+        mut request: Request<RequestBody>,
+    ) -> Result<Answer, UpstreamError> {
+        let to = Arc::clone(slot.upstream());
+        let outcome = match to.state.pass() {
+            Ok(passage) => {
+                to.show_credentials(request.headers_mut());
+                let outcome = self.attempt(slot, request).await;
+                passage.tell(outcome.as_ref().map(|answer| answer.head.status));
+                outcome
+            }
+            Err(open) => Err(open),
+        };
+        if let Err(error) = &outcome {
+            to.state.failed(error);
+        }
+        outcome
+    }
+
+    async fn attempt(
+        &self,
+        slot: Slot,
+        mut request: Request<RequestBody>,
+    ) -> Result<Answer, UpstreamError> {
+        let to = slot.upstream();
+        let pool = self.pool(to);
+        let started = Instant::now();
+        let mut again = false;
+        loop {
+            let (mut link, reused) = match pool.lease(to, again).await {
+                Ok(leased) => leased,
+                Err(error) if !again && is_worth_another_try(&error) && to.state.may_retry() => {
+                    again = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let connected_in = started.elapsed();
+            let spare = if again { None } else { spare(&link, reused, &request) };
+            match link.exchange(to, request).await {
+                Ok(answer) => {
+                    let (head, incoming) = Response::into_parts(answer);
+                    let body = AnswerBody::new(incoming, link, slot);
+                    return Ok(Answer { head, body, reused, connected_in });
+                }
+                Err(failed) => {
+                    drop(link);
+                    let (error, next) = second_attempt(failed, spare, reused);
+                    let Some(next) = next.filter(|_| !again && to.state.may_retry()) else {
+                        return Err(error);
+                    };
+                    (request, again) = (next, true);
+                }
+            }
+        }
+    }
+
+    fn pool(&self, to: &UpstreamConfig) -> Arc<Pool> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get(&to.identity) {
+            return Arc::clone(pool);
+        }
+        // A new one is rare: a moment to forget those of interfaces that changed or are gone.
+        pools.retain(|_, pool| Arc::strong_count(pool) > 1 || !pool.is_empty());
+        let pool = Pool::new(to);
+        pools.insert(Arc::clone(&to.identity), Arc::clone(&pool));
+        pool
+    }
+}
+
+fn is_worth_another_try(error: &UpstreamError) -> bool {
+    matches!(error, UpstreamError::Connect(error) if error.is_worth_another_try())
+}
+
+/// A copy to send if the first is lost, where there is any chance of that: copies cost time.
+fn spare(
+    link: &Link,
+    reused: bool,
+    request: &Request<RequestBody>,
+) -> Option<Request<RequestBody>> {
+    let may_be_needed = link.is_shared() || (reused && is_replayable(request));
+    if may_be_needed { copy(request) } else { None }
+}
+
+/// What went wrong, and the request to send again if that is safe.
+fn second_attempt(
+    failed: Failed,
+    spare: Option<Request<RequestBody>>,
+    reused: bool,
+) -> (UpstreamError, Option<Request<RequestBody>>) {
+    let Failed { error, returned, refused, unheard, gone: _ } = failed;
+    let stale = |spare: &Request<_>| reused && unheard && is_replayable(spare);
+    let next = match returned {
+        Some(request) => Some(*request),
+        None => spare.filter(|spare| refused || stale(spare)),
+    };
+    (error, next)
+}

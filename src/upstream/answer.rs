@@ -1,0 +1,123 @@
+//! An interface's answer: its head, and a body that is passed on as it comes.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::response::Parts;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::error::Stage;
+use super::link::Link;
+use super::{Slot, UpstreamError};
+
+/// What an interface answered.
+pub struct Answer {
+    /// Status and headers, as they came.
+    pub head: Parts,
+    /// The rest, as it comes.
+    pub body: AnswerBody,
+    /// Whether the connection had been used before.
+    pub reused: bool,
+    /// How long it took to get a connection.
+    pub connected_in: Duration,
+}
+
+impl fmt::Debug for Answer {
+    /// Without the department's headers and data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { head, body: _, reused, connected_in } = self;
+        f.debug_struct("Answer")
+            .field("status", &head.status)
+            .field("reused", reused)
+            .field("connected_in", connected_in)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The body of an answer.
+///
+/// It holds the [`Slot`] and the connection until its last byte; the connection is used again only
+/// if that byte came. A body that was cut short ends in an error, never as if it were whole, unless
+/// the interface ends its bodies by closing a plain connection, which cannot be told apart.
+#[derive(Debug)]
+pub struct AnswerBody {
+    incoming: Incoming,
+    /// None once nothing more is to come.
+    held: Option<(Link, Slot)>,
+    idle: Duration,
+}
+
+impl AnswerBody {
+    pub(super) fn new(incoming: Incoming, link: Link, slot: Slot) -> Self {
+        let idle = slot.upstream().idle;
+        let mut body = Self { incoming, held: Some((link, slot)), idle };
+        if body.incoming.is_end_stream() {
+            body.finish();
+        }
+        body
+    }
+
+    fn finish(&mut self) {
+        if let Some((link, _slot)) = self.held.take() {
+            link.finish();
+        }
+    }
+
+    fn poll_part(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        // Asked first, because hyper reads a part only when somebody wants one.
+        let mut part = Pin::new(&mut self.incoming).poll_frame(cx);
+        let Some((link, _)) = &mut self.held else { return Poll::Ready(None) };
+        if part.is_pending() {
+            link.drive(cx);
+            part = Pin::new(&mut self.incoming).poll_frame(cx);
+        }
+        if part.is_pending() {
+            ready!(link.timer().poll_pause(cx, self.idle));
+            let late = UpstreamError::Timeout { stage: Stage::Body, limit: self.idle };
+            return Poll::Ready(Some(Err(late)));
+        }
+        link.timer().clear();
+        part.map(|part| part.map(|part| part.map_err(UpstreamError::BodyBroke)))
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = UpstreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        let this = self.get_mut();
+        if this.held.is_none() {
+            return Poll::Ready(None);
+        }
+        let part = ready!(this.poll_part(cx));
+        match &part {
+            Some(Ok(_)) if !this.incoming.is_end_stream() => {}
+            Some(Ok(_)) | None => this.finish(),
+            Some(Err(error)) => {
+                if let Some((_link, slot)) = this.held.take() {
+                    slot.upstream().state.failed(error);
+                }
+            }
+        }
+        Poll::Ready(part)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.held.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

@@ -1,0 +1,151 @@
+//! What a call holds of a connection: a whole one in HTTP/1.1, a place on one in HTTP/2.
+//!
+//! This is all the rest knows of the codecs, so that another may take hyper's place.
+
+use std::sync::Arc;
+use std::task::Context;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::uri::{Parts, PathAndQuery};
+use http::{Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::clock::Timer;
+use super::error::Stage;
+use super::http1::Line;
+use super::http2::Branch;
+use super::pool::Pool;
+use super::{RequestBody, UpstreamConfig, UpstreamError};
+
+#[derive(Debug)]
+pub(super) enum Link {
+    Line { line: Box<Line>, pool: Arc<Pool>, seat: OwnedSemaphorePermit },
+    Branch { branch: Branch, pool: Arc<Pool> },
+}
+
+impl Link {
+    /// Whether other calls use the same connection.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Branch { .. })
+    }
+
+    /// Sends the request and waits for the head of the answer.
+    pub(super) async fn exchange(
+        &mut self,
+        to: &UpstreamConfig,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, Failed> {
+        match self {
+            Self::Line { line, .. } => {
+                address_http1(to, &mut request);
+                line.exchange(request, to.answer).await
+            }
+            Self::Branch { branch, pool } => {
+                address_http2(to, &mut request)?;
+                let outcome = branch.exchange(request, to.answer).await;
+                if outcome.as_ref().is_err_and(|failed| failed.gone) {
+                    pool.retire(branch);
+                }
+                outcome
+            }
+        }
+    }
+
+    /// Lets an HTTP/1.1 connection work; an HTTP/2 connection has a task that does.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        match self {
+            Self::Line { line, .. } => line.drive(cx),
+            Self::Branch { .. } => {}
+        }
+    }
+
+    pub(super) fn timer(&mut self) -> &mut Timer {
+        match self {
+            Self::Line { line, .. } => &mut line.timer,
+            Self::Branch { branch, .. } => &mut branch.timer,
+        }
+    }
+
+    /// The answer is complete: what can be used again goes back to the pool.
+    pub(super) fn finish(self) {
+        match self {
+            Self::Line { mut line, pool, seat } => {
+                if line.is_usable() {
+                    pool.keep(line);
+                }
+                // Only now, so that who waits for the seat finds the connection.
+                drop(seat);
+            }
+            Self::Branch { .. } => {}
+        }
+    }
+}
+
+/// Origin form and `Host` (RFC 9112 §3.2).
+fn address_http1(to: &UpstreamConfig, request: &mut Request<RequestBody>) {
+    if request.uri().authority().is_some() {
+        *request.uri_mut() = Uri::from(path_and_query(request.uri()));
+    }
+    *request.version_mut() = Version::HTTP_11;
+    request.headers_mut().insert(HOST, to.identity.endpoint.host_header().clone());
+}
+
+/// `:scheme` and `:authority` instead of `Host` (RFC 9113 §8.3.1).
+fn address_http2(to: &UpstreamConfig, request: &mut Request<RequestBody>) -> Result<(), Failed> {
+    let endpoint = &to.identity.endpoint;
+    let mut parts = Parts::default();
+    parts.scheme = Some(endpoint.scheme());
+    parts.authority = Some(endpoint.authority().clone());
+    parts.path_and_query = Some(path_and_query(request.uri()));
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| {
+        let reason = "the path cannot be sent to it";
+        Failed::because(UpstreamError::Protocol { reason, cause: None })
+    })?;
+    *request.version_mut() = Version::HTTP_2;
+    request.headers_mut().remove(HOST);
+    Ok(())
+}
+
+fn path_and_query(uri: &Uri) -> PathAndQuery {
+    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+}
+
+/// A call that got no answer's head, and what is known for a second attempt.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) error: UpstreamError,
+    /// The request, if it was not even begun.
+    pub(super) returned: Option<Box<Request<RequestBody>>>,
+    /// The other side promised not to have looked at it.
+    pub(super) refused: bool,
+    /// The connection takes no more calls.
+    pub(super) gone: bool,
+    /// The connection closed before the first byte of an answer.
+    pub(super) unheard: bool,
+}
+
+impl Failed {
+    pub(super) fn because(error: UpstreamError) -> Self {
+        Self { error, returned: None, refused: false, gone: false, unheard: false }
+    }
+
+    pub(super) fn too_late(limit: Duration) -> Self {
+        Self::because(UpstreamError::Timeout { stage: Stage::Answer, limit })
+    }
+
+    /// What the codec says, unless the caller's body broke: then it only says what followed.
+    pub(super) fn of(error: hyper::Error, caller_broke: bool) -> Self {
+        Self::because(if caller_broke {
+            UpstreamError::RequestBroke(Some(error))
+        } else {
+            UpstreamError::before_the_head(error)
+        })
+    }
+
+    pub(super) fn after(self, returned: Option<Request<RequestBody>>, unheard: bool) -> Self {
+        let unheard = unheard && matches!(self.error, UpstreamError::Closed(_));
+        Self { returned: returned.map(Box::new), unheard, ..self }
+    }
+}

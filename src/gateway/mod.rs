@@ -1,1 +1,91 @@
-//! (gateway)
+//! The life of one request.
+//!
+//! Read [`handle`] first: it is the whole path, one line a step. Each step lives in the file that
+//! carries its name and takes what the step before it proved, so no step can be left out.
+
+pub mod listen;
+
+pub mod identify;
+
+pub mod route;
+
+pub mod decide;
+
+pub mod limit;
+
+pub mod fetch;
+
+pub mod answer;
+
+pub mod record;
+
+pub mod refusal;
+
+pub mod catalog;
+
+mod cors;
+
+// What the path reads and counts with, made ready beside the View.
+pub mod metrics;
+pub mod prepare;
+pub mod request;
+pub mod worker;
+
+pub use self::answer::Body;
+pub use self::decide::{Ask, Asker, Decision, Memo, Permit, decide};
+pub use self::limit::{Limiters, RateKey};
+pub use self::metrics::{Ending, Metrics};
+pub use self::prepare::{PrepareError, Prepared, PreparedView, Tools};
+pub use self::record::{Folds, Recorder, Trail};
+pub use self::refusal::{Blame, Refusal, table};
+pub use self::request::Inbound;
+pub use self::route::{Target, Use, normalize, route};
+pub use self::worker::{Node, Side, Worker};
+
+use http::Response;
+
+/// Answers a request and leaves a record of it on every way out, a hang-up included.
+pub async fn handle(worker: &Worker, request: Inbound) -> Response<Body> {
+    let mut trail = Trail::open(&worker.side.recorder, &request);
+    match pass(worker, request, &mut trail).await {
+        Ok(ready) => ready.send(trail),
+        Err(refusal) => trail.refuse(refusal, worker).await,
+    }
+}
+
+/// The whole path: `identify → route → decide → limit → cache or fetch → shape → answer`.
+async fn pass(
+    worker: &Worker,
+    request: Inbound,
+    trail: &mut Trail,
+) -> Result<answer::Ready, Refusal> {
+    // One View for the whole request: what is swapped meanwhile counts from the next request on.
+    let view = worker.side.view();
+    request::check(&request)?;
+    if cors::is_preflight(worker, &request) {
+        return trail.preflight(worker).await;
+    }
+    let path = normalize(request.head.uri.path())?;
+
+    let asker = worker.identify(&view, &request, trail).await?;
+    if let Some(listing) = catalog::answer(worker, &view, &asker, &request, &path, trail)? {
+        return trail.listed(listing, &request.head.method, worker).await;
+    }
+    let mut target = route(&view, &request.head, &path)?;
+    trail.target(&view, &target);
+    let declared = request::declared(&view, &request.head.headers)?;
+    trail.declared(&declared);
+    let origin = worker.origin(&asker, trail);
+    let asking = fetch::Asking::new(&request.head, &target, origin)?;
+    let body = request::body(&mut target, request, trail).await?;
+
+    let permit = worker.decide(&view, &asker, &target, &declared, trail.now())?;
+    trail.permitted(&permit, &target);
+    let slot = worker.limit(&view, &asker, &permit, &target, trail)?;
+    trail.allowed(slot)?;
+
+    let unshaped = fetch::cache_or_fetch(worker, asking, &target, body, trail).await?;
+    let ready = answer::shape(worker, &permit, &asker, &target, unshaped, trail).await?;
+    trail.durable().await?;
+    Ok(ready)
+}

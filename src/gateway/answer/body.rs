@@ -1,0 +1,205 @@
+//! The body on its way to the caller. The call's record ends with its last byte.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Interval;
+
+use super::shaping::Shaping;
+use crate::gateway::decide::{Asker, Held, Permit};
+use crate::gateway::record::Trail;
+use crate::gateway::refusal::Refusal;
+use crate::gateway::route::Target;
+use crate::gateway::worker::Worker;
+
+/// How often a body under way is checked against what was withdrawn meanwhile.
+const CHECK: Duration = Duration::from_secs(1);
+
+/// The body of every answer.
+#[derive(Debug)]
+pub struct Body {
+    kind: Kind,
+    trail: Option<Trail>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Empty,
+    Whole(Option<Bytes>),
+    Streaming(Box<Shaping>, Option<Watch>),
+}
+
+/// The body could not be brought to its end; the stream is reset.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer broke off: {0}")]
+pub struct BodyBroke(&'static str);
+
+impl Body {
+    /// No bytes at all.
+    pub fn empty() -> Self {
+        Self { kind: Kind::Empty, trail: None }
+    }
+
+    /// Bytes of an answer without a trail of its own, such as a refusal's.
+    pub fn plain(bytes: Bytes) -> Self {
+        Self { kind: Kind::Whole(Some(bytes)), trail: None }
+    }
+
+    pub(super) fn whole(bytes: Bytes, trail: Trail) -> Self {
+        Self { kind: Kind::Whole(Some(bytes)), trail: Some(trail) }
+    }
+
+    pub(super) fn streaming(shaping: Box<Shaping>, watch: Option<Watch>, trail: Trail) -> Self {
+        Self { kind: Kind::Streaming(shaping, watch), trail: Some(trail) }
+    }
+
+    fn broke(&mut self, how: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyBroke>>> {
+        if let (Kind::Streaming(shaping, _), Some(trail)) = (&self.kind, &mut self.trail) {
+            trail.shaped(&shaping.report());
+        }
+        self.kind = Kind::Empty;
+        if let Some(trail) = self.trail.take() {
+            trail.broke(how);
+        }
+        Poll::Ready(Some(Err(BodyBroke(how))))
+    }
+
+    fn ended(&mut self) {
+        if let Some(trail) = self.trail.take() {
+            trail.answered();
+        }
+    }
+
+    fn pass(&mut self, bytes: Bytes) -> Poll<Option<Result<Frame<Bytes>, BodyBroke>>> {
+        if let Some(trail) = &mut self.trail {
+            trail.sent(bytes.len());
+        }
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyBroke;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyBroke>>> {
+        let this = &mut *self;
+        let part = match &mut this.kind {
+            Kind::Empty => return Poll::Ready(None),
+            Kind::Whole(bytes) => match bytes.take() {
+                Some(bytes) => {
+                    let passed = this.pass(bytes);
+                    this.ended();
+                    return passed;
+                }
+                None => return Poll::Ready(None),
+            },
+            Kind::Streaming(shaping, watch) => {
+                if watch.as_mut().is_some_and(|watch| watch.poll_lapsed(context)) {
+                    return this.broke("permit-lapsed");
+                }
+                match shaping.poll_part(context) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(part) => part,
+                }
+            }
+        };
+        match part {
+            Ok(Some(bytes)) => this.pass(bytes),
+            Ok(None) => {
+                if let (Kind::Streaming(shaping, _), Some(trail)) = (&this.kind, &mut this.trail) {
+                    trail.shaped(&shaping.report());
+                }
+                this.kind = Kind::Empty;
+                this.ended();
+                Poll::Ready(None)
+            }
+            Err(refusal) => {
+                tracing::warn!(code = refusal.described().code, "an answer broke off");
+                this.broke(how_it_broke(&refusal))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.kind, Kind::Empty | Kind::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Empty | Kind::Whole(None) => SizeHint::with_exact(0),
+            Kind::Whole(Some(bytes)) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
+            Kind::Streaming(..) => SizeHint::default(),
+        }
+    }
+}
+
+fn how_it_broke(refusal: &Refusal) -> &'static str {
+    if matches!(refusal, Refusal::UpstreamFailed { .. }) {
+        "upstream-broke"
+    } else {
+        refusal.described().code
+    }
+}
+
+/// Resets a body whose permit lapses or is withdrawn while it is under way.
+pub(super) struct Watch {
+    worker: Worker,
+    permit: Permit,
+    asker: Asker,
+    target: Arc<crate::gateway::prepare::Prepared>,
+    every: Interval,
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+impl Watch {
+    pub(super) fn new(worker: &Worker, permit: &Permit, asker: &Asker, target: &Target) -> Self {
+        let mut every = tokio::time::interval_at(tokio::time::Instant::now() + CHECK, CHECK);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Self {
+            worker: worker.clone(),
+            permit: permit.clone(),
+            asker: asker.clone(),
+            target: Arc::clone(&target.entry),
+            every,
+        }
+    }
+
+    /// Whether the permit holds no more. Wakes the body when it is time to look again.
+    fn poll_lapsed(&mut self, context: &mut Context<'_>) -> bool {
+        while self.every.poll_tick(context).is_ready() {
+            let now = self.worker.node.clock.now();
+            let overlay = self.worker.node.overlay();
+            let view = self.worker.side.view();
+            let entry = &self.target.source.entry.id;
+            let held = Held {
+                asker: &self.asker,
+                entry,
+                zone: self.worker.side.zone,
+                mode: self.target.mode,
+                now,
+            };
+            if !self.permit.holds(&held, &overlay)
+                || !self.permit.is_backed(&self.asker, entry, &view.view)
+            {
+                return true;
+            }
+        }
+        false
+    }
+}

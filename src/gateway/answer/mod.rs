@@ -1,0 +1,127 @@
+//! Turns the department's answer into what this caller may have, and sends it.
+//!
+//! Up to 64 KiB of shaped output is held before the head leaves, so that early trouble is a clean
+//! refusal. Later trouble resets the stream: a body that looks whole is whole.
+
+mod body;
+
+mod headers;
+
+mod shaping;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode, header};
+
+use crate::domain::Format;
+use crate::gateway::Refusal;
+use crate::gateway::decide::{Asker, Permit};
+use crate::gateway::fetch::Unshaped;
+use crate::gateway::record::Trail;
+use crate::gateway::route::Target;
+use crate::gateway::worker::Worker;
+
+pub use self::body::Body;
+pub(super) use self::headers::common;
+
+use self::body::Watch;
+use self::shaping::{Held, Shaping};
+
+/// Bytes of shaped output held before the head leaves.
+const HELD: usize = 64 * 1024;
+
+/// An answer whose head may leave once its record is durable.
+#[derive(Debug)]
+pub struct Ready {
+    status: StatusCode,
+    headers: HeaderMap,
+    held: Held,
+    watch: Option<Watch>,
+}
+
+impl Ready {
+    /// An answer that is whole.
+    pub(super) fn whole(status: StatusCode, headers: HeaderMap, bytes: Bytes) -> Self {
+        Self { status, headers, held: Held::Whole(bytes), watch: None }
+    }
+
+    /// Sends it; from here on the trail ends with the body.
+    pub fn send(self, mut trail: Trail) -> Response<Body> {
+        trail.status(self.status);
+        let mut response = match self.held {
+            Held::Whole(bytes) if bytes.is_empty() => {
+                trail.answered();
+                Response::new(Body::empty())
+            }
+            Held::Whole(bytes) => Response::new(Body::whole(bytes, trail)),
+            Held::Streaming(shaping) => Response::new(Body::streaming(shaping, self.watch, trail)),
+        };
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// Reduces the department's answer to what the permit names.
+#[expect(clippy::too_many_arguments, reason = "each step hands over its own product")]
+pub async fn shape(
+    worker: &Worker,
+    permit: &Permit,
+    asker: &Asker,
+    target: &Target,
+    unshaped: Unshaped,
+    trail: &mut Trail,
+) -> Result<Ready, Refusal> {
+    let status = unshaped.status;
+    let mut head = headers::passed(target, &unshaped);
+    common(&mut head, trail, worker);
+    headers::caching(&mut head, worker.side.zone, permit, &unshaped);
+    head.insert("cache-status", unshaped.cache.header());
+    headers::limits(&mut head, trail);
+    let tag = headers::entity_tag(worker, permit, &unshaped);
+
+    if bodiless(&target.method, status) {
+        headers::tag(&mut head, tag);
+        return Ok(Ready::whole(status, head, Bytes::new()));
+    }
+    let format = headers::check_type(target, &unshaped)?;
+    head.insert(header::CONTENT_TYPE, headers::content_type(format, &unshaped));
+    let mut shaping = Shaping::open(worker, permit, target, unshaped)?;
+    let held = shaping.hold(HELD).await?;
+    let held = match held {
+        Some(bytes) => {
+            trail.shaped(&shaping.report());
+            Held::Whole(bytes)
+        }
+        None => Held::Streaming(Box::new(shaping)),
+    };
+    let tag = match (tag, &held) {
+        (None, Held::Whole(bytes)) => headers::tag_of_bytes(worker, permit, bytes),
+        (tag, Held::Whole(_) | Held::Streaming(_)) => tag,
+    };
+    if let Some(tag) = &tag
+        && status == StatusCode::OK
+        && headers::is_known(target, tag)
+    {
+        headers::tag(&mut head, Some(tag.clone()));
+        head.remove(header::CONTENT_TYPE);
+        return Ok(Ready::whole(StatusCode::NOT_MODIFIED, head, Bytes::new()));
+    }
+    headers::tag(&mut head, tag);
+    if let Held::Whole(bytes) = &held {
+        head.insert(header::CONTENT_LENGTH, bytes.len().into());
+    }
+    let watch = Watch::new(worker, permit, asker, target);
+    Ok(Ready { status, headers: head, held, watch: Some(watch) })
+}
+
+/// Whether an answer has no body by its method or status (RFC 9110 §6.4.1).
+fn bodiless(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED
+}
+
+/// The format an answer is to have.
+pub(super) fn format_of(target: &Target) -> Format {
+    target.entry.source.entry.interface.as_ref().map_or(Format::Json, |interface| interface.format)
+}

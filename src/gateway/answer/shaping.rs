@@ -1,0 +1,198 @@
+//! Pulls the department's bytes through decoding and shaping.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header;
+use http_body::Body as _;
+
+use crate::domain::{Format, ItemName};
+use crate::gateway::Refusal;
+use crate::gateway::decide::Permit;
+use crate::gateway::fetch::{Source, Unshaped};
+use crate::gateway::route::Target;
+use crate::gateway::worker::Worker;
+use crate::shape::decode::{Bounds, Gunzip};
+use crate::shape::{Report, ShapeError, Shaper};
+
+/// Bytes out for a byte in that a department's gzip may have.
+const RATIO: u64 = 200;
+
+/// Largest part of a kept body that is shaped at once.
+const PART: usize = 64 * 1024;
+
+/// An answer before its head leaves.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// All of it.
+    Whole(Bytes),
+    /// Its beginning, and where the rest comes from.
+    Streaming(Box<Shaping>),
+}
+
+/// One answer on its way through shaping.
+#[derive(Debug)]
+pub(super) struct Shaping {
+    source: Source,
+    decoder: Option<Gunzip>,
+    /// None passes bytes as they are: every item is granted.
+    shaper: Option<Shaper>,
+    out: Vec<u8>,
+    scratch: Vec<u8>,
+    left: u64,
+    limited: Option<ItemName>,
+    ended: Option<Report>,
+}
+
+impl Shaping {
+    /// Opens an answer under a permit; nothing else opens one.
+    pub(super) fn open(
+        worker: &Worker,
+        permit: &Permit,
+        target: &Target,
+        unshaped: Unshaped,
+    ) -> Result<Self, Refusal> {
+        let interface = target.entry.source.entry.interface.as_ref();
+        let largest = interface.map_or(0, |interface| interface.largest);
+        let raw = super::format_of(target) == Format::File;
+        let encoding = unshaped.headers.get(header::CONTENT_ENCODING);
+        let decoder = match encoding.map(|value| value.as_bytes().to_ascii_lowercase()) {
+            None => None,
+            Some(name) if name == b"identity" => None,
+            // A file passes with its coding; what is shaped must be read.
+            Some(_) if raw => None,
+            Some(name) if name == b"gzip" || name == b"x-gzip" => {
+                Some(Gunzip::new(Bounds { largest, ratio: RATIO }))
+            }
+            Some(_) => {
+                return Err(Refusal::AnswerNotDescribed { status: unshaped.status.as_u16() });
+            }
+        };
+        let shaper =
+            permit.plan().map(|plan| Shaper::new(Arc::clone(plan), worker.node.mask_key.clone()));
+        if shaper.is_none() && !raw {
+            return Err(Refusal::Internal { what: "an answer without a plan" });
+        }
+        Ok(Self {
+            source: unshaped.body,
+            decoder,
+            shaper,
+            out: Vec::new(),
+            scratch: Vec::new(),
+            left: largest,
+            limited: permit
+                .grant()
+                .and_then(|written| written.grant.scope.first())
+                .map(|scope| scope.item.clone()),
+            ended: None,
+        })
+    }
+
+    /// What shaping let through so far.
+    pub(super) fn report(&self) -> Report {
+        self.ended.clone().unwrap_or_default()
+    }
+
+    /// Shapes until the bound is held or the answer ends; then it is whole.
+    pub(super) async fn hold(&mut self, bound: usize) -> Result<Option<Bytes>, Refusal> {
+        while self.ended.is_none() && self.out.len() < bound {
+            std::future::poll_fn(|context| self.poll_step(context)).await?;
+        }
+        let whole = self.ended.is_some();
+        Ok(whole.then(|| Bytes::from(std::mem::take(&mut self.out))))
+    }
+
+    /// The next part of the shaped answer; none at its end.
+    pub(super) fn poll_part(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Refusal>> {
+        while self.out.is_empty() && self.ended.is_none() {
+            ready!(self.poll_step(context))?;
+        }
+        if self.out.is_empty() {
+            return Poll::Ready(Ok(None));
+        }
+        Poll::Ready(Ok(Some(Bytes::from(std::mem::take(&mut self.out)))))
+    }
+
+    /// Takes one part from the source, or notes its end.
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        let part = match &mut self.source {
+            Source::Kept(bytes) => {
+                let length = bytes.len().min(PART);
+                (length > 0).then(|| bytes.split_to(length))
+            }
+            Source::Live(body) => loop {
+                match ready!(Pin::new(&mut **body).poll_frame(context)) {
+                    None => break None,
+                    Some(Err(cause)) => {
+                        return Poll::Ready(Err(Refusal::UpstreamFailed { cause }));
+                    }
+                    Some(Ok(frame)) => {
+                        // Trailers do not pass.
+                        if let Ok(data) = frame.into_data() {
+                            break Some(data);
+                        }
+                    }
+                }
+            },
+        };
+        Poll::Ready(match part {
+            Some(part) => self.take(&part),
+            None => self.end(),
+        })
+    }
+
+    fn take(&mut self, part: &[u8]) -> Result<(), Refusal> {
+        let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+        self.left = self.left.checked_sub(length).ok_or(Refusal::AnswerTooLong)?;
+        let limited = self.limited.clone();
+        let failed = |cause| failed(cause, limited.as_ref());
+        let input = match &mut self.decoder {
+            None => part,
+            Some(decoder) => {
+                self.scratch.clear();
+                decoder.push(part, &mut self.scratch).map_err(failed)?;
+                &self.scratch
+            }
+        };
+        match &mut self.shaper {
+            Some(shaper) => shaper.push(input, &mut self.out).map_err(failed),
+            None => {
+                self.out.extend_from_slice(input);
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Refusal> {
+        let limited = self.limited.clone();
+        let failed = |cause| failed(cause, limited.as_ref());
+        if let Some(decoder) = &mut self.decoder {
+            self.scratch.clear();
+            decoder.finish(&mut self.scratch).map_err(failed)?;
+        }
+        let report = match &mut self.shaper {
+            Some(shaper) => {
+                if self.decoder.is_some() {
+                    shaper.push(&self.scratch, &mut self.out).map_err(failed)?;
+                }
+                shaper.finish(&mut self.out).map_err(failed)?
+            }
+            None => Report::default(),
+        };
+        self.ended = Some(report);
+        Ok(())
+    }
+}
+
+/// An answer outside the grant's rows is the caller's to mend, anything else the department's.
+fn failed(cause: ShapeError, limited: Option<&ItemName>) -> Refusal {
+    match (&cause, limited) {
+        (ShapeError::OutOfScope, Some(item)) => Refusal::OutOfScope { item: item.clone() },
+        _ => Refusal::AnswerNotShaped { cause },
+    }
+}

@@ -1,0 +1,28 @@
+//! Accepts connections, bounds what each may use, and ends them gracefully.
+//!
+//! One thread accepts; each worker thread runs its own runtime and serves what it is handed. What is
+//! refused before a request exists is counted here, because no record could name it.
+
+mod accept;
+mod body;
+mod calls;
+mod conn;
+mod forwarded;
+mod handshake;
+mod head;
+mod io;
+mod pulse;
+mod raw_head;
+mod serve;
+mod shared;
+mod start;
+mod watch;
+mod worker;
+
+pub use self::body::{BodyProblem, RequestBody};
+pub use self::calls::{Answer, Handler};
+pub use self::conn::{ClientCertificate, Conn, TlsFacts, TlsVersion};
+pub use self::forwarded::consumer;
+pub use self::head::{HeadProblem, check_head};
+pub use self::shared::{ListenerShared, Mishap, Mishaps};
+pub use self::start::{ListenError, Listening, Reloaded, Workers, start};

@@ -1,0 +1,153 @@
+//! What the trail notes of each step: names, codes and keyed hashes, never values.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::Method;
+
+use super::{Recorder, Trail};
+use crate::config::keys::KeyPurpose;
+use crate::gateway::decide::Permit;
+use crate::gateway::identify::{self, Identity};
+use crate::gateway::limit::Slot;
+use crate::gateway::prepare::PreparedView;
+use crate::gateway::refusal::Refusal;
+use crate::gateway::request::Declared;
+use crate::gateway::route::Target;
+use crate::journal::{Decided, Proved, QuotaUse};
+use crate::policy::Citation;
+use crate::shape::Report;
+
+impl Trail {
+    /// Notes who asks.
+    pub fn caller(&mut self, identity: &Identity) {
+        if let Identity::Caller(caller) = identity {
+            self.decided.organization = Some(caller.organization.clone());
+            self.decided.application = Some(caller.application.clone());
+        }
+        self.decided.proved = proofs(identity);
+    }
+
+    /// Notes what is asked for.
+    pub fn target(&mut self, view: &PreparedView, target: &Target) {
+        let entry = &target.entry.source;
+        self.decided.entry = Some(entry.entry.id.clone());
+        self.decided.entry_version = Some(entry.version.clone());
+        self.decided.profile = Some(view.view.rules.profile().id);
+        self.decided.rules = Some(view.view.rules.version().to_owned());
+        self.decided.view = Some(view.view.hash.clone());
+        self.decided.path = Some(target.template().to_owned());
+        self.decided.mode = Some(target.entry.mode);
+        self.entry = Some(target.entry.metrics.clone());
+        self.names(target);
+        self.subject(target);
+    }
+
+    /// Notes the names of parameters and body members.
+    pub fn names(&mut self, target: &Target) {
+        self.decided.parameters =
+            target.names.iter().map(|name| name.as_ref().to_owned()).collect();
+        self.subject(target);
+    }
+
+    fn subject(&mut self, target: &Target) {
+        let hashed = target.subject.as_ref().map(|s| self.recorder.hash(KeyPurpose::Subject, s));
+        self.decided.subjects = hashed.into_iter().collect();
+    }
+
+    /// Notes what was declared; free text only as a keyed hash.
+    pub fn declared(&mut self, declared: &Declared) {
+        let recorder: &Recorder = &self.recorder;
+        let hash =
+            |text: &Option<String>, purpose| text.as_ref().map(|text| recorder.hash(purpose, text));
+        self.decided.matter_hash = hash(&declared.unregistered, KeyPurpose::Subject);
+        self.decided.case_hash = hash(&declared.case, KeyPurpose::Subject);
+        self.decided.operator_hash = hash(&declared.operator, KeyPurpose::Operator);
+        self.decided.purpose.clone_from(&declared.purpose);
+        self.decided.matter.clone_from(&declared.matter);
+        if let Some(fits) = declared.case_fits {
+            self.decided.checks.insert(Cow::Borrowed("case"), fits);
+        }
+    }
+
+    /// Notes what allowed it.
+    pub fn permitted(&mut self, permit: &Permit, target: &Target) {
+        if let Some(written) = permit.grant() {
+            self.decided.grant = Some(written.grant.id.clone());
+            self.decided.grant_version = Some(written.version.clone());
+        }
+        self.decided.purpose = permit.purpose().cloned();
+        self.decided.items = permit.items().to_vec();
+        self.decided.articles = permit.articles().iter().map(|c| citation(c)).collect();
+        if !target.uses.is_empty() {
+            self.decided.checks.insert(Cow::Borrowed("items-used"), true);
+        }
+        if permit.grant().is_some_and(|written| !written.grant.scope.is_empty()) {
+            self.decided.checks.insert(Cow::Borrowed("scope"), true);
+        }
+    }
+
+    /// Notes what the department answered.
+    pub fn upstream(&mut self, status: u16, last_modified: Option<crate::domain::Timestamp>) {
+        self.finished.upstream_status = Some(status);
+        self.finished.last_modified = last_modified;
+    }
+
+    /// Notes what the cache did.
+    pub fn cache(&mut self, what: &'static str) {
+        self.finished.cache = Some(Cow::Borrowed(what));
+    }
+
+    /// Notes the status that is sent.
+    pub fn status(&mut self, status: http::StatusCode) {
+        self.finished.status = Some(status.as_u16());
+    }
+
+    /// Notes what shaping let through.
+    pub fn shaped(&mut self, report: &Report) {
+        self.finished.items.clone_from(&report.items);
+        self.finished.rows = Some(report.rows_out);
+        self.finished.drift = report.unknown;
+        self.finished.newest = report.newest;
+    }
+}
+
+/// A method that is no common one is not written down: it is the caller's text.
+pub(super) fn method(method: &Method) -> Cow<'static, str> {
+    const KNOWN: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    let known = KNOWN.iter().find(|known| **known == method.as_str());
+    Cow::Borrowed(known.copied().unwrap_or("OTHER"))
+}
+
+/// The quota uses of a call, as its record holds them.
+pub(super) fn quota(slot: &Slot) -> Vec<QuotaUse> {
+    slot.quota().uses().map(|(key, number)| QuotaUse { key: Arc::clone(key), number }).collect()
+}
+
+/// Notes a refusal in `decided`.
+pub(super) fn refused(decided: &mut Decided, code: &'static str, refusal: &Refusal) {
+    decided.outcome = Cow::Borrowed(code);
+    if let Refusal::Denied { articles, .. } = refusal {
+        decided.articles = articles.iter().map(|c| citation(c)).collect();
+    }
+    if matches!(refusal, Refusal::OutOfScope { .. }) {
+        decided.checks.insert(Cow::Borrowed("scope"), false);
+    }
+}
+
+fn citation(citation: &Citation) -> String {
+    format!("{} {}", citation.law, citation.article)
+}
+
+/// How a caller was proved, as records say it.
+fn proofs(identity: &Identity) -> Vec<Proved> {
+    match identity {
+        Identity::Anonymous => vec![Proved::Anonymous],
+        Identity::Caller(caller) => vec![match caller.proved {
+            identify::Proved::Certificate | identify::Proved::Name => Proved::Certificate,
+            identify::Proved::Token => Proved::Token,
+            identify::Proved::Key => Proved::Key,
+        }],
+    }
+}

@@ -1,0 +1,304 @@
+//! The record of one call: opened first, filed on every way out.
+//!
+//! `decided` is written before anything is answered and synced while the department works;
+//! `finished` follows with what happened. A refusal has its pair too, but where it is folded into a
+//! count or the journal itself cannot take it.
+
+mod describe;
+
+mod fold;
+
+mod recorder;
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use uuid::Uuid;
+
+use crate::domain::Timestamp;
+use crate::gateway::answer::{Body, Ready, common};
+use crate::gateway::catalog::Listing;
+use crate::gateway::limit::Slot;
+use crate::gateway::metrics::{Ending, EntryMetrics};
+use crate::gateway::refusal::Refusal;
+use crate::gateway::request::Inbound;
+use crate::gateway::worker::Worker;
+use crate::journal::{Decided, Finished, OpenCall, Spent, Ticket};
+
+pub use self::fold::Folds;
+pub use self::recorder::Recorder;
+
+/// Room taken in the journal for the two events of a call: both are bounded by ids of 63 bytes,
+/// at most a few dozen items and as many parameter names.
+const ROOM: u64 = 4096;
+
+/// Collects what is known of a call and files it, at the latest when dropped.
+///
+/// Hyper drops a request's future when the caller hangs up, so code after an `.await` may never
+/// run. The drop does.
+#[derive(Debug)]
+pub struct Trail {
+    recorder: Arc<Recorder>,
+    address: IpAddr,
+    began: Instant,
+    decided: Decided,
+    finished: Finished,
+    open: Option<OpenCall>,
+    ticket: Option<Ticket>,
+    slot: Option<Slot>,
+    entry: Option<EntryMetrics>,
+    origin: Option<HeaderValue>,
+    closed: bool,
+}
+
+impl Trail {
+    /// Starts the record of a call; it says `aborted-by-caller` until something better is known.
+    pub fn open(recorder: &Arc<Recorder>, request: &Inbound) -> Self {
+        let now = recorder.journal.clamp(request.received);
+        let mut decided = Decided::new(now, Uuid::now_v7(), recorder.zone);
+        let address = request.conn.consumer(&request.head.headers);
+        decided.method = describe::method(&request.head.method);
+        decided.address = Some(crate::journal::network_of(address));
+        let finished = Finished::new(&decided, now, ABORTED);
+        recorder.zone_metrics.in_flight.inc();
+        Self {
+            recorder: Arc::clone(recorder),
+            address,
+            began: request.began,
+            decided,
+            finished,
+            open: None,
+            ticket: None,
+            slot: None,
+            entry: None,
+            origin: request.head.headers.get(header::ORIGIN).cloned(),
+            closed: false,
+        }
+    }
+
+    /// The moment the call is judged by; never behind the last durable record.
+    pub fn now(&self) -> Timestamp {
+        self.decided.time
+    }
+
+    /// The call's id, sent in `Helan-Transaction`.
+    pub fn transaction(&self) -> Uuid {
+        self.decided.transaction
+    }
+
+    /// The consumer's address.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The page that a browser calls from.
+    pub fn origin(&self) -> Option<&HeaderValue> {
+        self.origin.as_ref()
+    }
+
+    /// Records and answers a look at the catalog.
+    pub async fn listed(
+        &mut self,
+        listing: Listing,
+        method: &Method,
+        worker: &Worker,
+    ) -> Result<Ready, Refusal> {
+        self.decided.path = Some(listing.template.to_owned());
+        self.decide()?;
+        self.durable().await?;
+        let mut headers = HeaderMap::new();
+        common(&mut headers, self, worker);
+        Ok(listing.ready(method, headers))
+    }
+
+    /// Records and answers a browser that asks ahead.
+    pub async fn preflight(&mut self, worker: &Worker) -> Result<Ready, Refusal> {
+        self.decide()?;
+        self.durable().await?;
+        let mut headers = HeaderMap::new();
+        common(&mut headers, self, worker);
+        crate::gateway::cors::preflight(&mut headers);
+        Ok(Ready::whole(StatusCode::NO_CONTENT, headers, bytes::Bytes::new()))
+    }
+
+    /// What was counted for the tightest quota.
+    pub fn left(&self) -> Option<crate::gateway::limit::Left> {
+        self.slot.as_ref().and_then(Slot::left)
+    }
+
+    /// Writes `decided` with a yes. From here on the call has its record or is refused.
+    pub fn allowed(&mut self, slot: Slot) -> Result<(), Refusal> {
+        self.decided.quota = describe::quota(&slot);
+        match self.decide() {
+            Ok(()) => {
+                self.slot = Some(slot);
+                Ok(())
+            }
+            Err(refusal) => {
+                slot.undo();
+                self.decided.quota.clear();
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Hands `decided` to the journal, with room for `finished`.
+    fn decide(&mut self) -> Result<(), Refusal> {
+        let reserved = self.recorder.journal.reserve(self.recorder.zone, ROOM);
+        let reservation = reserved.map_err(|spent| match spent {
+            Spent::Failed | Spent::Disk => Refusal::RecordFailed,
+            Spent::Budget => Refusal::RecordBudgetSpent,
+        })?;
+        let (ticket, open) = reservation.decided(&self.decided);
+        self.ticket = Some(ticket);
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// Waits until `decided` is durable. No byte of data leaves before.
+    pub async fn durable(&mut self) -> Result<(), Refusal> {
+        let Some(ticket) = &self.ticket else { return Err(Refusal::RecordFailed) };
+        if ticket.durable().await.is_ok() {
+            return Ok(());
+        }
+        // What is not on record did not happen: it counts toward no quota and is never finished.
+        if let Some(slot) = self.slot.take() {
+            slot.undo();
+        }
+        self.ticket = None;
+        self.open = None;
+        Err(Refusal::RecordFailed)
+    }
+
+    /// Answers with a refusal, after its record is durable.
+    pub async fn refuse(mut self, refusal: Refusal, worker: &Worker) -> Response<Body> {
+        let described = refusal.described();
+        refusal.log(&self);
+        let code = described.code;
+        self.finished.status = Some(described.status.as_u16());
+        self.finished.outcome = Cow::Borrowed(code);
+        self.recorder.metrics.refused(self.recorder.zone, code);
+        if self.ticket.is_some() {
+            if self.durable().await.is_err() {
+                self.uncounted(Refusal::RecordFailed.described().code);
+            }
+        } else if self.is_our_failure(&refusal) {
+            self.uncounted(code);
+        } else {
+            self.file_refusal(code, &refusal).await;
+        }
+        let response = refusal.to_response(&self, worker);
+        self.close(Ending::Refused);
+        response
+    }
+
+    /// Files the pair of a refusal that came before the decision, or counts it in a fold.
+    async fn file_refusal(&mut self, code: &'static str, refusal: &Refusal) {
+        describe::refused(&mut self.decided, code, refusal);
+        if let Some(opened) = self.recorder.folds.count(&self.recorder, &self.decided, self.address)
+        {
+            if opened.await {
+                self.closed = true;
+            } else {
+                self.uncounted(code);
+            }
+            return;
+        }
+        if self.decide().is_err() || self.durable().await.is_err() {
+            self.uncounted(code);
+        }
+    }
+
+    fn is_our_failure(&self, refusal: &Refusal) -> bool {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "two refusals are the journal's own")]
+        match refusal {
+            Refusal::RecordFailed | Refusal::RecordBudgetSpent => self.open.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Counts an answer that the journal cannot take now.
+    fn uncounted(&mut self, code: &'static str) {
+        self.recorder.journal.uncounted(self.recorder.zone, code);
+        self.closed = true;
+    }
+
+    /// Notes the body's progress.
+    pub fn sent(&mut self, bytes: usize) {
+        self.finished.bytes =
+            self.finished.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    /// The call ended with its answer whole.
+    pub fn answered(mut self) {
+        self.finished.outcome = Cow::Borrowed(crate::journal::ANSWERED);
+        self.close(Ending::Answered);
+    }
+
+    /// The call broke off after its answer had begun.
+    pub fn broke(mut self, how: &'static str) {
+        self.finished.outcome = Cow::Borrowed(how);
+        self.close(Ending::Broken);
+    }
+
+    fn close(&mut self, ending: Ending) {
+        if !self.closed {
+            self.closed = true;
+            self.finish();
+        }
+        self.count(ending);
+    }
+
+    fn finish(&mut self) {
+        let took = self.began.elapsed();
+        self.finished.time = self.decided.time.plus_millis(millis(took));
+        self.finished.duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        if let Some(open) = self.open.take() {
+            open.finish(&self.finished);
+        }
+    }
+
+    fn count(&self, ending: Ending) {
+        let zone = &self.recorder.zone_metrics;
+        zone.ended(ending);
+        zone.answered.inc();
+        zone.duration.observe(self.began.elapsed().as_secs_f64());
+        zone.in_flight.dec();
+        if let Some(entry) = &self.entry {
+            entry.bytes.inc_by(self.finished.bytes);
+            entry.drift.inc_by(self.finished.drift);
+            match ending {
+                Ending::Answered => entry.answered.inc(),
+                Ending::Refused => entry.refused.inc(),
+                Ending::Broken => entry.broken.inc(),
+            }
+        }
+    }
+}
+
+/// How a call ends whose caller hung up.
+pub const ABORTED: &str = "aborted-by-caller";
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        if self.closed {
+            return;
+        }
+        self.closed = true;
+        if self.ticket.is_none() {
+            self.decided.outcome = Cow::Borrowed(ABORTED);
+            if self.decide().is_err() {
+                self.recorder.journal.uncounted(self.recorder.zone, ABORTED);
+            }
+        }
+        self.finish();
+        self.count(Ending::Broken);
+    }
+}
+
+fn millis(took: Duration) -> i64 {
+    i64::try_from(took.as_millis()).unwrap_or(i64::MAX)
+}

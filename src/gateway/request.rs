@@ -1,0 +1,231 @@
+//! A request as it came in, and what its headers declare.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, header};
+use http_body_util::BodyExt as _;
+
+use crate::domain::{MatterCode, PurposeId, Timestamp};
+use crate::gateway::listen::{Conn, HeadProblem, RequestBody, check_head};
+use crate::gateway::prepare::PreparedView;
+use crate::gateway::record::Trail;
+use crate::gateway::refusal::Refusal;
+use crate::gateway::route::{Target, check_body};
+
+/// Headers of Helan's that a caller may send.
+const OURS: [&str; 5] =
+    ["helan-key", "helan-purpose", "helan-matter", "helan-operator", "helan-grant"];
+
+/// Longest value of `Helan-Operator` and of a case number.
+const LONGEST: usize = 128;
+
+/// A request as it came in.
+#[derive(Debug)]
+pub struct Inbound {
+    /// Its head.
+    pub head: Parts,
+    /// Its body, bounded in length and time.
+    pub body: RequestBody,
+    /// The connection it came on.
+    pub conn: Arc<Conn>,
+    /// When its head was complete.
+    pub received: Timestamp,
+    /// The same moment, for measuring.
+    pub began: Instant,
+}
+
+impl Inbound {
+    /// A request at the moment its head is complete.
+    #[expect(clippy::disallowed_methods, reason = "a span that is measured, never recorded time")]
+    pub fn new(conn: Arc<Conn>, request: Request<RequestBody>, received: Timestamp) -> Self {
+        let (head, body) = request.into_parts();
+        Self { head, body, conn, received, began: Instant::now() }
+    }
+}
+
+/// What the caller declares.
+#[derive(Debug, Default)]
+pub struct Declared {
+    /// The purpose (使用用途).
+    pub purpose: Option<PurposeId>,
+    /// The kind of matter (事项), if it is registered.
+    pub matter: Option<MatterCode>,
+    /// The matter as written, if it is not.
+    pub unregistered: Option<String>,
+    /// The case number.
+    pub case: Option<String>,
+    /// Whether the case number fits the matter's pattern; none if there is nothing to check.
+    pub case_fits: Option<bool>,
+    /// The person at the caller.
+    pub operator: Option<String>,
+    /// The grant chosen, or `standing`.
+    pub grant: Option<String>,
+}
+
+/// The request body as it will be forwarded.
+#[derive(Debug)]
+pub enum Forwarded {
+    /// There is none.
+    None,
+    /// Read, checked and written anew.
+    Checked(Bytes),
+    /// Passed on as it comes.
+    Stream(RequestBody),
+}
+
+/// Refuses a head that breaks HTTP or pretends to come from a gateway.
+pub fn check(request: &Inbound) -> Result<(), Refusal> {
+    check_head(&request.head, request.conn.bounds()).map_err(|problem| match problem {
+        HeadProblem::BodyTooLarge => Refusal::BodyTooLong,
+        HeadProblem::AmbiguousLength
+        | HeadProblem::BareLineFeed
+        | HeadProblem::BadHost
+        | HeadProblem::TwoHosts
+        | HeadProblem::BadTarget
+        | HeadProblem::MethodNotOffered
+        | HeadProblem::UnknownTransferCoding
+        | HeadProblem::UnknownExpectation
+        | HeadProblem::TooManyHeaders => Refusal::Malformed { problem },
+    })?;
+    let forged = request.head.headers.keys().any(|name| {
+        let name = name.as_str().replace('_', "-");
+        name.starts_with("helan-")
+            && !(OURS.contains(&name.as_str()) && request.head.headers.contains_key(&name))
+    });
+    if forged { Err(Refusal::HeaderForged) } else { Ok(()) }
+}
+
+/// Reads what the caller declares in headers.
+pub fn declared(view: &PreparedView, headers: &HeaderMap) -> Result<Declared, Refusal> {
+    let mut declared = Declared::default();
+    if let Some(text) = single(headers, "helan-purpose")? {
+        let purpose = PurposeId::parse(text);
+        declared.purpose =
+            Some(purpose.map_err(|_| Refusal::HeaderNotValid { name: "Helan-Purpose" })?);
+    }
+    if let Some(text) = single(headers, "helan-grant")? {
+        crate::domain::GrantId::parse(text)
+            .map_err(|_| Refusal::HeaderNotValid { name: "Helan-Grant" })?;
+        declared.grant = Some(text.to_owned());
+    }
+    if let Some(text) = single(headers, "helan-operator")? {
+        if text.is_empty() || text.len() > LONGEST {
+            return Err(Refusal::HeaderNotValid { name: "Helan-Operator" });
+        }
+        declared.operator = Some(text.to_owned());
+    }
+    if let Some(text) = single(headers, "helan-matter")? {
+        matter(view, text, &mut declared)
+            .ok_or(Refusal::HeaderNotValid { name: "Helan-Matter" })?;
+    }
+    Ok(declared)
+}
+
+/// A header that may stand once.
+fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Refusal::HeaderNotValid { name });
+    }
+    value.to_str().map(|text| Some(text.trim())).map_err(|_| Refusal::HeaderNotValid { name })
+}
+
+/// Reads `"code";case="number"` (RFC 9651, an item with one parameter).
+fn matter(view: &PreparedView, text: &str, declared: &mut Declared) -> Option<()> {
+    let item: sfv::Item = sfv::Parser::new(text).parse().ok()?;
+    let code = item.bare_item.as_string()?.as_str();
+    if item.params.keys().any(|key| key.as_str() != "case") {
+        return None;
+    }
+    let case = match item.params.get("case") {
+        Some(value) => Some(value.as_string()?.as_str().to_owned()),
+        None => None,
+    };
+    if code.is_empty() || case.as_ref().is_some_and(|case| case.is_empty() || case.len() > LONGEST)
+    {
+        return None;
+    }
+    match view.view.matter(code) {
+        Some((code, known)) => {
+            declared.matter = Some(code.clone());
+            declared.case_fits = known
+                .case
+                .as_ref()
+                .map(|pattern| case.as_ref().is_some_and(|case| fits(pattern, case)));
+        }
+        None => declared.unregistered = Some(code.to_owned()),
+    }
+    declared.case = case;
+    Some(())
+}
+
+/// Whether a case number fits a pattern: `#` a digit, `@` a letter, anything else itself.
+fn fits(pattern: &str, case: &str) -> bool {
+    let mut given = case.chars();
+    pattern.chars().all(|wanted| {
+        given.next().is_some_and(|c| match wanted {
+            '#' => c.is_ascii_digit(),
+            '@' => c.is_ascii_alphabetic(),
+            literal => literal == c,
+        })
+    }) && given.next().is_none()
+}
+
+/// Reads a JSON body to check it, or lets another kind of body stream.
+pub async fn body(
+    target: &mut Target,
+    request: Inbound,
+    trail: &mut Trail,
+) -> Result<Forwarded, Refusal> {
+    let headers = &request.head.headers;
+    let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return Ok(Forwarded::None);
+    };
+    let is_json = super::route::same_type("application/json", kind);
+    let interface = target.entry.source.entry.interface.as_ref();
+    let largest = interface.and_then(|i| i.body.as_ref()).map(|body| body.largest);
+    match (is_json, largest) {
+        (true, Some(largest)) => {
+            let bytes = read(request.body, largest).await?;
+            let bytes = check_body(target, &bytes)?;
+            trail.names(target);
+            Ok(Forwarded::Checked(bytes.into()))
+        }
+        // What cannot be checked is refused.
+        (true, None) => Err(Refusal::BodyNotDescribed),
+        (false, _) if request.head.method == Method::GET || request.head.method == Method::HEAD => {
+            Err(Refusal::BodyNotDescribed)
+        }
+        (false, _) => Ok(Forwarded::Stream(request.body)),
+    }
+}
+
+async fn read(mut body: RequestBody, largest: u32) -> Result<Bytes, Refusal> {
+    let largest = usize::try_from(largest).unwrap_or(usize::MAX);
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| Refusal::from(&error))?.into_data() else { continue };
+        if bytes.len().saturating_add(data.len()) > largest {
+            return Err(Refusal::BodyTooLong);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_number_fits_its_pattern_character_by_character() {
+        assert!(fits("YC-####-@", "YC-2026-A"));
+        for bad in ["YC-2026-", "YC-2026-1", "YC-2026-AB", "XX-2026-A", ""] {
+            assert!(!fits("YC-####-@", bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What a worker answers requests with: the node, one side of the gate, and its own memory.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+
+use crate::cache::Cache;
+use crate::config::keys::Keys;
+use crate::domain::{ProfileId, Rate, Timestamp, Zone};
+use crate::gateway::Refusal;
+use crate::gateway::decide::{self, Ask, Asker, Memo, Permit};
+use crate::gateway::fetch::Origin;
+use crate::gateway::identify::{
+    self, CertificateFacts, Evidence, IdentifyError, Identity, KeySets,
+};
+use crate::gateway::limit::{Bounds, Limiters, Quota, RateKey, Slot, prefix_of};
+use crate::gateway::prepare::PreparedView;
+use crate::gateway::record::{Recorder, Trail};
+use crate::gateway::request::{Declared, Inbound};
+use crate::gateway::route::Target;
+use crate::journal::Clock;
+use crate::policy::Overlay;
+use crate::shape::MaskKey;
+use crate::upstream::Upstreams;
+
+/// What all zones and workers of this node share. It outlives every View.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name in `Via` and records.
+    pub name: String,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Keys by purpose.
+    pub keys: Arc<Keys>,
+    /// The key of masks that hash.
+    pub mask_key: Option<Arc<MaskKey>>,
+    /// Rates and quotas.
+    pub limiters: Limiters,
+    /// What was withdrawn or frozen since the View in force was built.
+    pub overlay: OnceLock<Arc<ArcSwap<Overlay>>>,
+}
+
+impl Node {
+    /// What stands against grants now.
+    pub fn overlay(&self) -> Arc<Overlay> {
+        self.overlay.get().map(|overlay| overlay.load_full()).unwrap_or_default()
+    }
+}
+
+/// One side of the gate.
+#[derive(Debug)]
+pub struct Side {
+    /// Which.
+    pub zone: Zone,
+    /// The rules it follows.
+    pub profile: ProfileId,
+    /// What its answers say about the rules, such as that they have expired.
+    pub notice: Option<String>,
+    /// The View in force.
+    pub view: ArcSwap<PreparedView>,
+    /// Its cache.
+    pub cache: Cache,
+    /// Its records.
+    pub recorder: Arc<Recorder>,
+    /// Keys of token issuers.
+    pub key_sets: Arc<KeySets>,
+    /// Calls per address of the public.
+    pub address_rate: Option<Rate>,
+    /// Origins that pages may call from.
+    pub origins: Vec<String>,
+}
+
+impl Side {
+    /// The View in force.
+    pub fn view(&self) -> Arc<PreparedView> {
+        self.view.load_full()
+    }
+}
+
+/// One worker on one side: shared parts, connections and memory of its own.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// The node.
+    pub node: Arc<Node>,
+    /// The side.
+    pub side: Arc<Side>,
+    /// Connections to departments.
+    pub upstreams: Rc<Upstreams>,
+    /// What the rules said.
+    pub memo: Rc<RefCell<Memo>>,
+    /// Which signatures were valid.
+    pub proofs: Rc<RefCell<identify::Memo>>,
+}
+
+impl Worker {
+    /// Proves who is calling; a key that is not known yet is fetched once.
+    pub async fn identify(
+        &self,
+        view: &PreparedView,
+        request: &Inbound,
+        trail: &mut Trail,
+    ) -> Result<Asker, Refusal> {
+        let headers = &request.head.headers;
+        if !request.conn.trusted() {
+            return Err(Refusal::NotProved { cause: IdentifyError::CertificateRevoked });
+        }
+        // The connection answers for trust itself, so one generation is as good as another here.
+        let facts = request.conn.certificate().map(|certificate| CertificateFacts {
+            thumbprint: certificate.thumbprint,
+            dns_names: certificate.dns_names.clone(),
+            not_after: certificate.not_after,
+            verified_under: 0,
+        });
+        let evidence = Evidence {
+            authorization: headers.get_all(http::header::AUTHORIZATION),
+            helan_key: headers.get_all("helan-key"),
+            certificate: facts.as_ref(),
+            trust_generation: 0,
+            zone: self.side.zone,
+            now: trail.now(),
+        };
+        let identity = identify::identify_or_ask(
+            &evidence,
+            &view.credentials,
+            &self.side.key_sets,
+            &self.proofs,
+        )
+        .await
+        .map_err(|cause| Refusal::NotProved { cause })?;
+        trail.caller(&identity);
+        self.check_withdrawn(&identity, trail.now())?;
+        Self::check_network(view, &identity, trail)?;
+        Ok(asker(&identity))
+    }
+
+    /// A credential that was withdrawn a moment ago proves nothing, whatever the View still holds.
+    fn check_withdrawn(&self, identity: &Identity, now: Timestamp) -> Result<(), Refusal> {
+        let Identity::Caller(caller) = identity else { return Ok(()) };
+        let overlay = self.node.overlay();
+        if caller.credentials.iter().any(|name| overlay.denies_credential(name, now)) {
+            return Err(Refusal::NotProved { cause: IdentifyError::CredentialLapsed });
+        }
+        Ok(())
+    }
+
+    /// An application that has registered networks calls from them only.
+    fn check_network(
+        view: &PreparedView,
+        identity: &Identity,
+        trail: &Trail,
+    ) -> Result<(), Refusal> {
+        let Identity::Caller(caller) = identity else { return Ok(()) };
+        let Some(registered) = view.view.application(&caller.application) else { return Ok(()) };
+        let address = trail.address();
+        let allowed = registered.networks.is_empty()
+            || registered.networks.iter().any(|network| network.contains(&address));
+        if allowed { Ok(()) } else { Err(Refusal::NetworkNotAllowed) }
+    }
+
+    /// Who asks and through what, as the department is told.
+    pub fn origin<'a>(&'a self, asker: &'a Asker, trail: &Trail) -> Origin<'a> {
+        Origin {
+            asker,
+            transaction: trail.transaction(),
+            node: &self.node.name,
+            zone: self.side.zone,
+        }
+    }
+
+    /// Asks the rules, or the memory of what they said.
+    #[expect(clippy::too_many_arguments, reason = "each step hands over its own product")]
+    pub fn decide(
+        &self,
+        view: &PreparedView,
+        asker: &Asker,
+        target: &Target,
+        declared: &Declared,
+        now: Timestamp,
+    ) -> Result<Permit, Refusal> {
+        let ask = Ask {
+            asker,
+            entry: &target.entry,
+            uses: &target.uses,
+            purpose: declared.purpose.as_ref(),
+            matter: declared.matter.as_ref(),
+            grant: declared.grant.as_deref(),
+            now,
+        };
+        if declared.case_fits == Some(false) {
+            return Err(Refusal::HeaderNotValid { name: "Helan-Matter" });
+        }
+        let overlay = self.node.overlay();
+        decide::decide(view, &overlay, &mut self.memo.borrow_mut(), &ask)
+    }
+
+    /// Takes a place under every per-call limit.
+    #[expect(clippy::too_many_arguments, reason = "each step hands over its own product")]
+    pub fn limit(
+        &self,
+        view: &PreparedView,
+        asker: &Asker,
+        permit: &Permit,
+        target: &Target,
+        trail: &Trail,
+    ) -> Result<Slot, Refusal> {
+        let mut bounds = Bounds::default();
+        let entry = &target.entry.source.entry;
+        match &asker.known {
+            Some((_, application)) => {
+                let rate = view.view.application(application).and_then(|a| a.application.rate);
+                bounds.rates.extend(rate.map(|r| (RateKey::Application(application.clone()), r)));
+            }
+            None => {
+                let address = prefix_of(trail.address());
+                let zone = self.side.zone;
+                let whole = self.side.address_rate;
+                bounds.rates.extend(whole.map(|r| (RateKey::Address(zone, None, address), r)));
+                let one = entry.opening.rate;
+                let id = Some(entry.id.clone());
+                bounds.rates.extend(one.map(|r| (RateKey::Address(zone, id, address), r)));
+            }
+        }
+        if let Some(written) = permit.grant() {
+            let limits = &written.grant.limits;
+            let id = &written.grant.id;
+            bounds.rates.extend(limits.rate.map(|rate| (RateKey::Grant(id.clone()), rate)));
+            bounds.quota =
+                Some(Quota { grant: id, per_day: limits.per_day, per_month: limits.per_month });
+        }
+        self.node.limiters.take(&bounds, trail.now())
+    }
+}
+
+fn asker(identity: &Identity) -> Asker {
+    let known = match identity {
+        Identity::Caller(caller) => Some((caller.organization.clone(), caller.application.clone())),
+        Identity::Anonymous => None,
+    };
+    Asker { known }
+}

@@ -1,6 +1,24 @@
 //! Arguments → run → exit code.
 
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use helan::cli::{Cli, Exit};
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {}
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; anything else is bad usage.
+            let is_answer =
+                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            drop(error.print());
+            return if is_answer { ExitCode::SUCCESS } else { Exit::Usage.into() };
+        }
+    };
+    helan::cli::run(&cli).into()
+}

@@ -1,1 +1,141 @@
-//! (cli)
+//! The commands people type: one file each.
+
+pub mod check;
+
+pub mod draft;
+
+pub mod demo;
+
+pub mod explain;
+
+pub mod keys;
+
+pub mod records;
+
+pub mod schema;
+
+pub mod serve;
+
+pub mod token;
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+/// Helan 贺兰: a gate in front of the interfaces departments already run.
+///
+/// Routes calls by catalog entry, enforces grants item by item, limits, caches, and records every
+/// access so that it can be proved later.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "helan",
+    version,
+    after_help = "Start with `helan demo`: a working city on this machine.\nExit codes: 0 fine, 1 refused or failed, 64 bad usage, 78 bad configuration."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Check(check::Check),
+    Draft(draft::Draft),
+    Explain(explain::Explain),
+    Demo(demo::Demo),
+    Keys(keys::KeysArgs),
+    #[command(subcommand)]
+    Records(records::Records),
+    Token(token::TokenArgs),
+    Schema(schema::Schema),
+}
+
+/// How a command ended, as the shell sees it (sysexits).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Fine.
+    Fine,
+    /// Refused, or something failed.
+    Failed,
+    /// The arguments make no sense.
+    Usage,
+    /// The configuration or the policies cannot be used.
+    Configuration,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Fine => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 64,
+            Exit::Configuration => 78,
+        })
+    }
+}
+
+/// Something is wrong with the configuration or the policies; what, was said already.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadConfiguration(pub String);
+
+/// Runs one command.
+pub fn run(cli: &Cli) -> Exit {
+    let mut out = std::io::stdout();
+    let now = crate::journal::Clock::system().now();
+    let done: anyhow::Result<Exit> = match &cli.command {
+        Command::Serve(serve) => serve::run(serve).map(|()| Exit::Fine),
+        Command::Check(check) => check::run(check, &mut out).map(|_| Exit::Fine),
+        Command::Draft(draft) => draft::run(draft, &mut out).map(|()| Exit::Fine),
+        Command::Explain(explain) => explain::run(explain, &mut out)
+            .map(|allowed| if allowed { Exit::Fine } else { Exit::Failed }),
+        Command::Demo(demo) => demo::run(demo, &mut out).map(|()| Exit::Fine),
+        Command::Keys(keys) => keys::run(keys, now, &mut out).map(|()| Exit::Fine),
+        Command::Records(records) => {
+            records::run(records, &mut out).map(|()| Exit::Fine).map_err(Into::into)
+        }
+        Command::Token(token) => token::run(token, now, &mut out).map(|()| Exit::Fine),
+        Command::Schema(schema) => schema::run(schema, &mut out).map(|()| Exit::Fine),
+    };
+    match done {
+        Ok(exit) => exit,
+        Err(error) if error.downcast_ref::<BadConfiguration>().is_some() => {
+            say(&error);
+            Exit::Configuration
+        }
+        // Whoever reads our output may stop reading, as `head` does.
+        Err(error) if is_broken_pipe(&error) => Exit::Fine,
+        Err(error) => {
+            say(&error);
+            Exit::Failed
+        }
+    }
+}
+
+fn say(error: &anyhow::Error) {
+    // With standard error gone there is nobody left to tell.
+    drop(writeln!(std::io::stderr(), "helan: {error:#}"));
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Writes a secret that only its owner may read.
+fn private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    Ok(())
+}

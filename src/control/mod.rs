@@ -1,1 +1,8 @@
-//! (control)
+//! What people change while it runs: the admin interface.
+
+mod access;
+
+mod admin;
+
+pub use self::access::{Access, admin_token};
+pub use self::admin::{Admin, Handles, Readiness, serve, serve_socket};

@@ -1,1 +1,6 @@
-//! (supervision)
+//! What the records say. Today the metrics page; roll-ups, detectors and reports read the same
+//! journal.
+
+mod page;
+
+pub use self::page::{JournalMetrics, page};

@@ -1,0 +1,241 @@
+//! `helan check`: everything wrong with a policy folder, and which calls it would change.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::BadConfiguration;
+
+use crate::config::problem::{self, Problem};
+use crate::config::{self, Config};
+use crate::domain::{ProfileId, Timestamp, Zone};
+use crate::policy::{Change, Rules, Sources, check, diff, folder, good};
+
+/// Changes listed one by one; more are counted.
+const LISTED: usize = 50;
+
+/// Reports everything wrong with a policy folder at once, and which calls it would change.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  helan check --policies policies")]
+pub struct Check {
+    /// Folder of catalog, grants and rules; the configuration's if it names one.
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// Configuration of a node: checked as well, and compared with what it last served.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How problems are written.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    format: Output,
+}
+
+/// How problems are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people, as a compiler would say it.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// What was found.
+#[derive(Debug, serde::Serialize)]
+struct Report {
+    errors: usize,
+    warnings: usize,
+    problems: Vec<Problem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<Change>>,
+    #[serde(skip)]
+    counts: String,
+}
+
+/// Checks and writes what was found; errors end the command as bad configuration.
+pub fn run(check: &Check, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
+    let report = report(check, now);
+    match check.format {
+        Output::Json => {
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            writeln!(out)?;
+        }
+        Output::Text => text(&report, out)?,
+    }
+    if report.errors == 0 {
+        Ok(true)
+    } else {
+        Err(BadConfiguration(format!("{} errors in the policies", report.errors)).into())
+    }
+}
+
+fn report(args: &Check, now: Timestamp) -> Report {
+    let mut problems = Vec::new();
+    let config = args.config.as_deref().and_then(|path| match config::read(path) {
+        Ok((config, warnings)) => {
+            problems.extend(warnings);
+            Some(config)
+        }
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    });
+    let policies = args
+        .policies
+        .clone()
+        .or_else(|| config.as_ref().map(|config| config.policies.clone()))
+        .unwrap_or_else(|| PathBuf::from("policies"));
+    let profiles = profiles(config.as_ref());
+    let (counts, changes) = match folder::read(&policies, now) {
+        Ok(reading) => {
+            problems.extend(check::check(&reading.sources, &reading.origins, &profiles, now));
+            problems.extend(reading.problems);
+            let before = config.as_ref().and_then(|config| last_good(config, &policies));
+            let changes = before.map(|old| diff(&old, &reading.sources, &profiles, now));
+            (counts(&reading.sources), changes)
+        }
+        Err(error) => {
+            problems.push(Problem::of_file(&policies, error.to_string(), "report this fault"));
+            (String::new(), None)
+        }
+    };
+    problems.extend(rules(&policies));
+    problem::sort(&mut problems);
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    Report { errors, warnings: problems.len() - errors, problems, changes, counts }
+}
+
+/// What is wrong with the rules of either profile.
+fn rules(policies: &Path) -> Vec<Problem> {
+    let folder = policies.join("rules");
+    if !folder.is_dir() {
+        return Vec::new();
+    }
+    ProfileId::ALL
+        .into_iter()
+        .filter_map(|profile| Rules::load(profile, &folder.join(profile.as_str())).err())
+        .flatten()
+        .map(|problem| crate::run::rules_problem(&problem))
+        .collect()
+}
+
+/// The rules of each zone; the Measures in both if no configuration says otherwise.
+fn profiles(config: Option<&Config>) -> Vec<(Zone, ProfileId)> {
+    match config {
+        Some(config) => config.zones.iter().map(|(zone, of)| (*zone, of.profile)).collect(),
+        None => vec![(Zone::Sharing, ProfileId::Yc2018), (Zone::Opening, ProfileId::Yc2018)],
+    }
+}
+
+/// What the node last served; nothing before its first start.
+fn last_good(config: &Config, policies: &Path) -> Option<Sources> {
+    good::load(&config.state, policies).ok().map(|reading| reading.sources)
+}
+
+fn counts(sources: &Sources) -> String {
+    format!(
+        "{} organizations, {} entries, {} grants, {} agreements",
+        sources.organizations.len(),
+        sources.entries.len(),
+        sources.grants.len(),
+        sources.agreements.len()
+    )
+}
+
+fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let color = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    for problem in &report.problems {
+        writeln!(out, "{}", problem.render(color))?;
+    }
+    if let Some(changes) = &report.changes {
+        for change in changes.iter().take(LISTED) {
+            let verb = if change.gained { "gains" } else { "loses" };
+            let Change { whom, entry, mode, item, .. } = change;
+            writeln!(out, "{whom} {verb} {entry} {item} ({})", mode.as_str())?;
+        }
+        if changes.len() > LISTED {
+            writeln!(out, "… and {} more", changes.len() - LISTED)?;
+        }
+        let gained = changes.iter().filter(|change| change.gained).count();
+        let lost = changes.len() - gained;
+        writeln!(out, "compared with the last good copy: {gained} gained, {lost} lost")?;
+    }
+    let Report { errors, warnings, counts, .. } = report;
+    writeln!(out, "{counts}: {errors} errors, {warnings} warnings")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const TAX: &str =
+        "id: tax\nname: 税务\nuscc: 11640100MB9T00011X\nkind: department\nregion: '640100'\n";
+
+    const CONFIG: &str = "zones:\n  opening:\n    profile: yc-2018\n    listeners: [{address: 127.0.0.1:0}]\n\
+                          admin: {address: 127.0.0.1:9000}\npolicies: policies\nrecords: r\nstate: state\nkeys: k\n";
+
+    fn checked(check: &Check) -> (bool, String) {
+        let mut out = Vec::new();
+        let good = run(check, &mut out).is_ok();
+        (good, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn errors_are_shown_with_their_line_and_end_the_command() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("organizations")).unwrap();
+        fs::write(folder.path().join("organizations/tax.yaml"), TAX.replace("11X", "11Y")).unwrap();
+        let policies = Some(folder.path().to_owned());
+
+        let text = Check { policies: policies.clone(), config: None, format: Output::Text };
+        let (good, shown) = checked(&text);
+        assert!(!good);
+        assert!(shown.contains("tax.yaml:3:7: error: the check character"), "{shown}");
+        assert!(shown.contains("\n3 | uscc: 11640100MB9T00011Y\n  |       ^\n"), "{shown}");
+        assert!(shown.ends_with("0 agreements: 1 errors, 0 warnings\n"), "{shown}");
+
+        let (_, json) = checked(&Check { policies, config: None, format: Output::Json });
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&json["errors"], &json["problems"][0]["line"]), (&1.into(), &3.into()));
+    }
+
+    #[test]
+    fn a_change_says_who_gains_and_who_loses() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        put("helan.yaml", CONFIG);
+        put(
+            "policies/organizations/tax.yaml",
+            &format!("{TAX}upstreams: [{{id: u, url: http://a}}]\n"),
+        );
+        put("policies/catalog/tax/a.openapi.yaml", "openapi: 3.0.0\npaths: {/: {get: {}}}\n");
+        let entry = "id: tax/a\ncode: 101001001/1\nname: n\nsummary: s\ndomain: d\nformat: f\n\
+                     sharing: {class: unconditional, modes: [api]}\nopening: {class: open}\nupdate: daily\n\
+                     published: 2026-01-01\nitems: [{name: old, title: t, type: string}]\n\
+                     interface: {upstream: u, description: a.openapi.yaml}\n";
+        put("policies/catalog/tax/a.yaml", entry);
+        let policies = folder.path().join("policies");
+        let reading = folder::read(&policies, Timestamp::default()).unwrap();
+        good::store(&folder.path().join("state"), &policies, &reading.sources.files).unwrap();
+        put("policies/catalog/tax/a.yaml", &entry.replace("name: old", "name: new"));
+
+        let config = Some(folder.path().join("helan.yaml"));
+        let (good, shown) = checked(&Check { policies: None, config, format: Output::Text });
+
+        assert!(good, "{shown}");
+        for line in [
+            "the public gains tax/a new (api)",
+            "the public loses tax/a old (api)",
+            "1 gained, 1 lost",
+        ] {
+            assert!(shown.contains(line), "{line} is not in\n{shown}");
+        }
+    }
+}

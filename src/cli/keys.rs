@@ -1,0 +1,176 @@
+//! `helan keys`: makes and lists the node's keys, and keys for applications.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
+use serde_json::json;
+
+use crate::config::keys::{self, KeyPurpose, Keys};
+use crate::domain::{PersonId, Timestamp};
+use crate::net::jws::SigningKey;
+
+/// Make and list keys.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Make the node's keys: one for every purpose that has none, or another one for a purpose.
+    Make {
+        /// Folder of keys, as in the configuration.
+        #[arg(long)]
+        folder: PathBuf,
+        /// Make a new key for this purpose even if it has one. New values are made with it.
+        #[arg(long, value_parser = PossibleValuesParser::new(KeyPurpose::ALL.map(KeyPurpose::as_str)))]
+        purpose: Option<String>,
+    },
+    /// List purposes and ids, never the keys.
+    List {
+        /// Folder of keys, as in the configuration.
+        #[arg(long)]
+        folder: PathBuf,
+    },
+    /// Make a `Helan-Key` for an application; it is shown this once.
+    Credential {
+        /// Folder of keys, as in the configuration.
+        #[arg(long)]
+        folder: PathBuf,
+    },
+    /// Print the admin token of an operator; whoever may read the node's keys can.
+    Admin {
+        /// Folder of keys, as in the configuration.
+        #[arg(long)]
+        folder: PathBuf,
+        /// The operator's code, lower-case words joined by hyphens.
+        #[arg(long, value_parser = |text: &str| PersonId::parse(text))]
+        name: PersonId,
+    },
+    /// Print the public key set (JWKS) of PEM files with private keys, for `issuers.yaml`.
+    Jwks {
+        /// PEM file with a private key (P-256, P-384 or Ed25519).
+        #[arg(long = "key", required = true)]
+        keys: Vec<PathBuf>,
+    },
+}
+
+/// Does what was asked and writes the answer to `out`.
+pub fn run(args: &KeysArgs, now: Timestamp, out: &mut dyn Write) -> anyhow::Result<()> {
+    match &args.command {
+        KeysCommand::Make { folder, purpose } => {
+            let wanted = match purpose.as_deref().and_then(KeyPurpose::parse) {
+                Some(purpose) => vec![purpose],
+                None => missing(folder)?,
+            };
+            let id = id_of(now);
+            for purpose in wanted {
+                let path = keys::make(folder, purpose, &id)?;
+                writeln!(out, "made {}", path.display())?;
+            }
+        }
+        KeysCommand::List { folder } => {
+            for (purpose, id) in keys::list(folder)? {
+                writeln!(out, "{purpose}\t{id}")?;
+            }
+        }
+        KeysCommand::Credential { folder } => {
+            let made = keys::make_credential(&Keys::load(folder)?)?;
+            writeln!(out, "# Give this to the application. It is not shown again.")?;
+            writeln!(out, "Helan-Key: {}", made.key)?;
+            writeln!(out, "# Write this under `credentials` of the application.")?;
+            writeln!(out, "- kind: key\n  id: {:?}\n  hash: {:?}", made.id, made.hash)?;
+        }
+        KeysCommand::Admin { folder, name } => {
+            let keys = Keys::load(folder)?;
+            writeln!(out, "{}", crate::control::admin_token(&keys, name.as_str()))?;
+        }
+        KeysCommand::Jwks { keys } => {
+            let mut set = Vec::new();
+            for path in keys {
+                set.push(read_signing_key(path)?.public());
+            }
+            writeln!(out, "{:#}", json!({"keys": set}))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a private key that signs tokens.
+pub(super) fn read_signing_key(path: &Path) -> anyhow::Result<SigningKey> {
+    let pem = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    SigningKey::from_pem(&pem).with_context(|| format!("{} cannot be used", path.display()))
+}
+
+fn missing(folder: &Path) -> anyhow::Result<Vec<KeyPurpose>> {
+    let has = if folder.exists() { keys::list(folder)? } else { Vec::new() };
+    let lacks = |purpose: &KeyPurpose| has.iter().all(|(has, _)| has != purpose);
+    Ok(KeyPurpose::ALL.into_iter().filter(lacks).collect())
+}
+
+/// Ids sort as the moments they were made at, to the second.
+fn id_of(now: Timestamp) -> String {
+    let written = now.to_string();
+    let digits = |c: char| c.is_ascii_digit() || c == 'T';
+    let id: String = written.chars().filter(|&c| digits(c)).take(15).collect();
+    id.to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: KeysArgs,
+    }
+
+    fn keys(words: &[&str], at: &str) -> anyhow::Result<String> {
+        let command = Command::try_parse_from([&["keys"], words].concat())?;
+        let mut out = Vec::new();
+        run(&command.args, Timestamp::parse(at).unwrap(), &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn make_makes_what_is_missing_and_another_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("keys");
+        let folder = folder.to_str().unwrap();
+
+        let made = keys(&["make", "--folder", folder], "2026-11-22T08:15:00Z").unwrap();
+        assert_eq!(made.lines().count(), KeyPurpose::ALL.len());
+        assert!(made.contains("etag-20261122t081500.key"), "{made}");
+        let again = keys(&["make", "--folder", folder], "2026-11-22T08:15:01Z").unwrap();
+        assert_eq!(again, "");
+        let more = ["make", "--folder", folder, "--purpose", "subject"];
+        keys(&more, "2026-12-22T08:15:00Z").unwrap();
+
+        let listed = keys(&["list", "--folder", folder], "2026-12-22T08:15:00Z").unwrap();
+        assert_eq!(listed.lines().count(), KeyPurpose::ALL.len() + 1);
+        assert!(listed.contains("subject\t20261222t081500\n"), "{listed}");
+        assert!(keys(&["make", "--folder", folder, "--purpose", "x"], "2026-12-22").is_err());
+    }
+
+    #[test]
+    fn a_credential_is_printed_with_the_lines_that_let_it_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_str().unwrap();
+        keys(&["make", "--folder", folder], "2026-11-22T08:15:00Z").unwrap();
+
+        let printed = keys(&["credential", "--folder", folder], "2026-11-22T08:15:00Z").unwrap();
+
+        let key = printed.lines().find_map(|line| line.strip_prefix("Helan-Key: ")).unwrap();
+        let hash = printed.lines().find_map(|line| line.strip_prefix("  hash: ")).unwrap();
+        let loaded = Keys::load(folder.as_ref()).unwrap();
+        let (id, digest) = loaded.hmac(KeyPurpose::Credential, key.as_bytes());
+        assert_eq!(hash, format!("\"{id}:{}\"", keys::to_hex(&digest)));
+    }
+}

@@ -1,0 +1,388 @@
+//! `helan records tail` and `helan records query`: what the records say, to people and programs.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
+use crate::journal::{ALLOWED, Decided, Event, Finished, ReadError, Reader, Record};
+
+/// How long a following `tail` waits before it looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How far the time of a record may lie from its place.
+const SLACK_MS: i64 = 60_000;
+
+/// Problems that are reported one by one.
+const REPORTED: usize = 20;
+
+/// Looks into the records.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Records {
+    /// The last records, as they are written.
+    Tail(TailArgs),
+    /// Calls, decision and end together, and other events.
+    Query(QueryArgs),
+}
+
+/// Shows what was asked for.
+pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> {
+    match records {
+        Records::Tail(args) => tail(args, out),
+        Records::Query(args) => query(args, out),
+    }
+}
+
+/// The last records, as they are written.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TailArgs {
+    /// Folder of records.
+    #[arg(long, value_name = "DIR")]
+    pub records: PathBuf,
+    /// Stay and show what is added.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// How many of the last records to show.
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 10)]
+    pub lines: u64,
+    /// Show the exact JSON of each record.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Calls, decision and end together, and other events.
+#[derive(Clone, Debug, clap::Args)]
+pub struct QueryArgs {
+    /// Folder of records.
+    #[arg(long, value_name = "DIR")]
+    pub records: PathBuf,
+    /// From this moment on (RFC 3339).
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub from: Option<Timestamp>,
+    /// Before this moment (RFC 3339).
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub until: Option<Timestamp>,
+    /// Calls of this organization.
+    #[arg(long, value_name = "ID", value_parser = OrganizationId::parse)]
+    pub organization: Option<OrganizationId>,
+    /// Calls for this entry.
+    #[arg(long, value_name = "ID", value_parser = EntryId::parse)]
+    pub entry: Option<EntryId>,
+    /// Calls under this grant.
+    #[arg(long, value_name = "ID", value_parser = GrantId::parse)]
+    pub grant: Option<GrantId>,
+    /// `allowed`, `answered`, `unfinished`, or the code of a refusal.
+    #[arg(long, value_name = "CODE")]
+    pub outcome: Option<String>,
+    /// The call with this `Helan-Transaction`.
+    #[arg(long, value_name = "UUID")]
+    pub transaction: Option<Uuid>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Why the records could not all be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordsError {
+    /// The folder could not be read.
+    #[error("cannot read the records in {folder}; check the path and its permissions")]
+    Open {
+        /// The folder.
+        folder: PathBuf,
+        /// What the disk said.
+        #[source]
+        cause: io::Error,
+    },
+    /// The reader of our output went away, or its disk is full.
+    #[error("cannot write the answer")]
+    Write(#[from] io::Error),
+    /// What could be read was shown, but not all could be.
+    #[error("the records are not sound; first problems:\n{}", .0.join("\n"))]
+    Unsound(Vec<String>),
+}
+
+/// Shows the last records, and with `follow` every new one until the output is closed.
+pub fn tail(args: &TailArgs, out: &mut impl Write) -> Result<(), RecordsError> {
+    unless_gone(show_tail(args, out))
+}
+
+/// Shows the calls and events that were asked for.
+pub fn query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError> {
+    unless_gone(show_query(args, out))
+}
+
+/// Whoever closes our output has seen enough.
+fn unless_gone(outcome: Result<(), RecordsError>) -> Result<(), RecordsError> {
+    match outcome {
+        Err(RecordsError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+fn show_tail(args: &TailArgs, out: &mut impl Write) -> Result<(), RecordsError> {
+    let open = |cause| RecordsError::Open { folder: args.records.clone(), cause };
+    let mut reader = Reader::last(&args.records, args.lines).map_err(open)?;
+    let keep = usize::try_from(args.lines).unwrap_or(usize::MAX);
+    let mut problems = Vec::new();
+    let mut last = std::collections::VecDeque::new();
+    for record in reader.by_ref() {
+        let Some(record) = sound(record, &mut problems) else { continue };
+        last.push_back(record);
+        if last.len() > keep {
+            last.pop_front();
+        }
+    }
+    for record in &last {
+        show(record, args.json, out)?;
+    }
+    out.flush()?;
+    while args.follow && problems.is_empty() {
+        std::thread::sleep(LOOK_AGAIN);
+        for record in reader.by_ref() {
+            if let Some(record) = sound(record, &mut problems) {
+                show(&record, args.json, out)?;
+            }
+        }
+        out.flush()?;
+    }
+    finish(problems)
+}
+
+fn show(record: &Record, json: bool, out: &mut impl Write) -> io::Result<()> {
+    if json {
+        out.write_all(&record.json)?;
+        return out.write_all(b"\n");
+    }
+    match record.event() {
+        Ok(Event::Decided(decided)) => {
+            writeln!(out, "{:>9} decided       {}", record.seq, CallLine(&decided, None))
+        }
+        Ok(Event::Finished(finished)) => writeln!(
+            out,
+            "{:>9} finished      {} {} {} {}",
+            record.seq,
+            finished.time,
+            finished.transaction,
+            finished.outcome,
+            finished.status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
+        ),
+        Ok(event) => writeln!(out, "{:>9} {:<13} {}", record.seq, event.name(), event.time()),
+        Err(_) => writeln!(out, "{:>9} (of a later version)", record.seq),
+    }
+}
+
+fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError> {
+    let open = |cause| RecordsError::Open { folder: args.records.clone(), cause };
+    let reader = match args.start() {
+        Some(start) => Reader::since(&args.records, start),
+        None => Reader::open(&args.records),
+    };
+    let mut problems = Vec::new();
+    let mut calls: HashMap<Uuid, (Record, Box<Decided>)> = HashMap::new();
+    if !args.json {
+        writeln!(out, "{HEADING}")?;
+    }
+    for record in reader.map_err(open)? {
+        let Some(record) = sound(record, &mut problems) else { continue };
+        if args.passes_over(&record, calls.is_empty()) {
+            continue;
+        }
+        let Ok(event) = record.event() else { continue };
+        if args.is_past(event.time()) && calls.is_empty() {
+            break;
+        }
+        match event {
+            Event::Decided(decided) if args.wants(&decided) => {
+                calls.insert(decided.transaction, (record, decided));
+            }
+            Event::Finished(finished) => {
+                if let Some(call) = calls.remove(&finished.transaction) {
+                    args.answer(&call, Some((&record, &finished)), out)?;
+                    if args.transaction.is_some() {
+                        break;
+                    }
+                }
+            }
+            Event::Decided(_) => {}
+            Event::Recovered(recovered) => {
+                for call in recovered.unfinished.iter().filter_map(|id| calls.remove(id)) {
+                    args.answer(&call, None, out)?;
+                }
+                args.answer_event(&record, &Event::Recovered(recovered), out)?;
+            }
+            other @ (Event::Segment(_)
+            | Event::Started(_)
+            | Event::Stopped(_)
+            | Event::Folded(_)
+            | Event::Uncounted(_)
+            | Event::ViewSwapped(_)
+            | Event::Frozen(_)
+            | Event::Thawed(_)
+            | Event::AdminWrite(_)) => args.answer_event(&record, &other, out)?,
+        }
+    }
+    let mut open: Vec<_> = calls.into_values().collect();
+    open.sort_unstable_by_key(|(record, _)| record.seq);
+    for call in &open {
+        args.answer(call, None, out)?;
+    }
+    out.flush()?;
+    finish(problems)
+}
+
+impl QueryArgs {
+    /// The earliest moment of interest.
+    fn start(&self) -> Option<Timestamp> {
+        // A transaction tells its own time (UUIDv7).
+        let made = self.transaction.and_then(|id| id.get_timestamp()).and_then(|stamp| {
+            let (seconds, nanos) = stamp.to_unix();
+            let millis = seconds.saturating_mul(1_000).saturating_add(u64::from(nanos) / 1_000_000);
+            i64::try_from(millis).ok()
+        });
+        let made = made.map(|made| Timestamp::from_millis(made.saturating_sub(SLACK_MS)));
+        self.from.max(made)
+    }
+
+    /// Whether nothing that follows can have been asked for.
+    fn is_past(&self, time: Timestamp) -> bool {
+        self.until.is_some_and(|until| time > until.plus_millis(SLACK_MS))
+    }
+
+    /// Whether a look at the bytes is enough to know that this is not wanted.
+    fn passes_over(&self, record: &Record, is_nothing_open: bool) -> bool {
+        let has = |text: &str| memchr::memmem::find(&record.json, text.as_bytes()).is_some();
+        match record.name() {
+            "decided" => {
+                let entry = self.entry.as_ref().map(EntryId::as_str);
+                let organization = self.organization.as_ref().map(OrganizationId::as_str);
+                let grant = self.grant.as_ref().map(GrantId::as_str);
+                let transaction = self.transaction.map(|id| id.to_string());
+                ![entry, organization, grant, transaction.as_deref()].into_iter().flatten().all(has)
+            }
+            "finished" => is_nothing_open,
+            _ => false,
+        }
+    }
+
+    fn is_in_time(&self, time: Timestamp) -> bool {
+        self.from.is_none_or(|from| time >= from) && self.until.is_none_or(|until| time < until)
+    }
+
+    fn wants(&self, decided: &Decided) -> bool {
+        self.is_in_time(decided.time)
+            && self.transaction.is_none_or(|wanted| decided.transaction == wanted)
+            && (self.organization.is_none() || decided.organization == self.organization)
+            && (self.entry.is_none() || decided.entry == self.entry)
+            && (self.grant.is_none() || decided.grant == self.grant)
+    }
+
+    fn answer(
+        &self,
+        (record, decided): &(Record, Box<Decided>),
+        end: Option<(&Record, &Finished)>,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let finished = end.map(|(_, finished)| finished);
+        let is_wanted = self.outcome.as_deref().is_none_or(|wanted| {
+            wanted == decided.outcome || wanted == outcome_of(decided, finished)
+        });
+        if !is_wanted {
+            return Ok(());
+        }
+        if self.json {
+            let finished = end.map(|(record, _)| raw(record)).transpose()?;
+            let row = serde_json::json!({ "decided": raw(record)?, "finished": finished });
+            return writeln!(out, "{row}");
+        }
+        writeln!(out, "{}", CallLine(decided, Some(finished)))
+    }
+
+    /// Shows an event that is no call, unless only calls were asked for.
+    fn answer_event(&self, record: &Record, event: &Event, out: &mut impl Write) -> io::Result<()> {
+        let is_about_calls = self.organization.is_some()
+            || self.entry.is_some()
+            || self.grant.is_some()
+            || self.outcome.is_some();
+        let is_asked = match (self.transaction, event) {
+            (Some(wanted), Event::AdminWrite(write)) => write.transaction == wanted,
+            (Some(_), _) => false,
+            (None, _) => !is_about_calls,
+        };
+        if !is_asked || !self.is_in_time(event.time()) {
+            return Ok(());
+        }
+        if self.json {
+            return writeln!(out, "{}", serde_json::json!({ "event": raw(record)? }));
+        }
+        writeln!(out, "{} {}", event.time(), event.name())
+    }
+}
+
+/// The exact JSON of a record, to stand inside another.
+fn raw(record: &Record) -> io::Result<Box<RawValue>> {
+    let text = String::from_utf8_lossy(&record.json).into_owned();
+    Ok(RawValue::from_string(text)?)
+}
+
+/// What became of a call, in one word.
+fn outcome_of<'a>(decided: &'a Decided, finished: Option<&'a Finished>) -> &'a str {
+    match finished {
+        Some(finished) if decided.outcome == ALLOWED => &finished.outcome,
+        None if decided.outcome == ALLOWED => "unfinished",
+        Some(_) | None => &decided.outcome,
+    }
+}
+
+const HEADING: &str = "time                     transaction                          outcome                  \
+     status organization           entry                                    grant                \
+     bytes       ms";
+
+/// A call on one line; without a known end if only its decision is shown.
+#[expect(clippy::option_option, reason = "not asked about, asked and unknown, known")]
+struct CallLine<'a>(&'a Decided, Option<Option<&'a Finished>>);
+
+impl std::fmt::Display for CallLine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(decided, end) = self;
+        let finished = end.flatten();
+        let outcome = if end.is_some() { outcome_of(decided, finished) } else { &decided.outcome };
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        write!(
+            f,
+            "{} {} {:<24} {:<6} {:<22} {:<40} {:<20}",
+            decided.time,
+            decided.transaction,
+            outcome,
+            or_dash(finished.and_then(|end| end.status).map(|status| status.to_string())),
+            or_dash(decided.organization.as_ref().map(ToString::to_string)),
+            or_dash(decided.entry.as_ref().map(ToString::to_string)),
+            or_dash(decided.grant.as_ref().map(ToString::to_string)),
+        )?;
+        match finished {
+            Some(end) => write!(f, " {:<11} {}", end.bytes, end.duration_us / 1_000),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The record, or one more problem.
+fn sound(record: Result<Record, ReadError>, problems: &mut Vec<String>) -> Option<Record> {
+    match record {
+        Ok(record) => Some(record),
+        Err(error) => {
+            if problems.len() < REPORTED {
+                problems.push(error.to_string());
+            }
+            None
+        }
+    }
+}
+
+fn finish(problems: Vec<String>) -> Result<(), RecordsError> {
+    if problems.is_empty() { Ok(()) } else { Err(RecordsError::Unsound(problems)) }
+}

@@ -1,0 +1,95 @@
+//! `helan schema`: JSON Schemas of everything people write, so that editors complete it.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::bail;
+use schemars::schema_for;
+
+use crate::config::Config;
+use crate::domain::{
+    Agreement, Entry, Grant, IssuerId, Mask, MaskId, MatterCode, NetworkId, Organization,
+};
+use crate::policy::{Issuer, Matter};
+
+/// Prints the JSON Schemas of everything people write.
+#[derive(Debug, clap::Args)]
+pub struct Schema {
+    /// `config`, `organization`, `entry`, `grant`, `agreement`, `masks`, `issuers`, `networks` or
+    /// `matters`; all of them, by name, if absent.
+    #[arg(value_name = "TYPE")]
+    name: Option<String>,
+}
+
+/// Writes the schema.
+pub fn run(schema: &Schema, out: &mut dyn Write) -> anyhow::Result<()> {
+    let all = schemas();
+    match &schema.name {
+        None => serde_json::to_writer_pretty(&mut *out, &all)?,
+        Some(name) => match all.get(name.as_str()) {
+            Some(schema) => serde_json::to_writer_pretty(&mut *out, schema)?,
+            None => {
+                let known: Vec<&str> = all.keys().copied().collect();
+                bail!("there is no schema `{name}`; known are {}", known.join(", "));
+            }
+        },
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+fn schemas() -> BTreeMap<&'static str, schemars::Schema> {
+    BTreeMap::from([
+        ("agreement", schema_for!(Agreement)),
+        ("config", schema_for!(Config)),
+        ("entry", schema_for!(Entry)),
+        ("grant", schema_for!(Grant)),
+        ("issuers", schema_for!(BTreeMap<IssuerId, Issuer>)),
+        ("masks", schema_for!(BTreeMap<MaskId, Mask>)),
+        ("matters", schema_for!(BTreeMap<MatterCode, Matter>)),
+        ("networks", schema_for!(BTreeMap<NetworkId, Vec<String>>)),
+        ("organization", schema_for!(Organization)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_every_schema_is_described() {
+        for (name, schema) in schemas() {
+            let mut bare = Vec::new();
+            undescribed(schema.as_value(), name, &mut bare);
+            assert!(bare.is_empty(), "{bare:?}");
+        }
+    }
+
+    fn undescribed(value: &serde_json::Value, path: &str, bare: &mut Vec<String>) {
+        let Some(object) = value.as_object() else { return };
+        for (key, inner) in object {
+            // A variant with one value is described as a whole.
+            let variant = object.get("description").is_some()
+                && inner.as_object().is_some_and(|properties| properties.len() == 1);
+            if key == "properties" && !variant {
+                for (name, property) in inner.as_object().into_iter().flatten() {
+                    let tag = name == "kind";
+                    if !tag
+                        && property.get("description").is_none()
+                        && property.get("$ref").is_none()
+                    {
+                        bare.push(format!("{path}.{name}"));
+                    }
+                }
+            }
+            undescribed(inner, &format!("{path}.{key}"), bare);
+        }
+    }
+
+    #[test]
+    fn an_unknown_schema_is_answered_with_the_known_ones() {
+        let error = run(&Schema { name: Some("grnat".to_owned()) }, &mut Vec::new()).unwrap_err();
+
+        assert!(error.to_string().contains("`grnat`; known are agreement, config, entry, grant"));
+    }
+}

@@ -1,0 +1,32 @@
+//! `helan serve`: runs a node in the foreground.
+
+use std::path::PathBuf;
+
+use crate::journal::Clock;
+use crate::run::{Options, start};
+
+/// Runs a node in the foreground until SIGTERM or SIGINT; SIGHUP reads policies and certificates
+/// again. Logs JSON to standard error; `RUST_LOG` sets how much.
+#[derive(Debug, clap::Args)]
+pub struct Serve {
+    /// The node's configuration (`helan schema config` describes it).
+    #[arg(long)]
+    config: PathBuf,
+    /// Start from the last policies that were good, if those on disk are not; an alert stays up.
+    #[arg(long)]
+    last_good: bool,
+}
+
+/// Serves until stopped.
+pub fn run(serve: &Serve) -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let options = Options { clock: Clock::system(), last_good: serve.last_good };
+    start(&serve.config, &options)?.until_stopped()
+}

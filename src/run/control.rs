@@ -1,0 +1,112 @@
+//! The control runtime: admin calls, signals, certificates, key sets and folds, on a thread of its own
+//! so that nothing here waits for a request or makes one wait.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::parts::{Built, Parts};
+use crate::config::Config;
+use crate::control::{self, Admin, Handles};
+use crate::gateway::listen::Listening;
+use crate::policy::reload::{Cause, Reload};
+
+/// How often counts of refusals are written.
+const FOLDS: Duration = Duration::from_millis(250);
+
+/// The listeners, until they are drained.
+pub(super) type Held = Arc<Mutex<Option<Listening>>>;
+
+/// What goes on beside requests; the watch over the policies ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Control {
+    _reload: Arc<Reload>,
+}
+
+impl Control {
+    pub(super) fn start(
+        runtime: &Runtime,
+        config: &Config,
+        built: Built,
+        listening: &Held,
+    ) -> anyhow::Result<Self> {
+        let Built { parts, reload } = built;
+        let admin = Arc::new(admin(&parts, &reload, listening));
+        let address = config.admin.address;
+        let listener = runtime
+            .block_on(TcpListener::bind(address))
+            .with_context(|| format!("cannot listen on {address} for admin calls"))?;
+        runtime.spawn(control::serve(Arc::clone(&admin), listener));
+        if let Some(path) = config.admin.socket.clone() {
+            runtime.spawn(async move {
+                let Err(error) = control::serve_socket(admin, &path).await;
+                tracing::error!(%error, path = %path.display(), "no admin socket");
+            });
+        }
+        runtime.spawn(folds(Arc::clone(&parts)));
+        runtime.spawn(hang_ups(Arc::clone(&reload), Arc::clone(listening)));
+        Ok(Self { _reload: reload })
+    }
+}
+
+/// The runtime of everything that is no request.
+pub(super) fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("helan-control")
+        .enable_all()
+        .build()
+}
+
+fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held) -> Admin {
+    let (paged, purged) = (Arc::clone(parts), Arc::clone(parts));
+    let (again, listening) = (Arc::clone(reload), Arc::clone(listening));
+    Admin {
+        keys: Arc::clone(&parts.keys),
+        journal: parts.journal.clone(),
+        clock: parts.clock.clone(),
+        reload: Arc::clone(reload),
+        readiness: Arc::clone(&parts.readiness),
+        handles: Handles {
+            metrics: Box::new(move || paged.page().map_err(|error| error.to_string())),
+            purge: Box::new(move |entry| {
+                purged.sides.values().map(|side| side.cache.purge_entry(entry)).sum()
+            }),
+            reload: Box::new(move |by| {
+                again.trigger(Cause::Admin(by.to_owned()));
+                reload_tls(&listening);
+            }),
+        },
+    }
+}
+
+/// Reads certificates again; what cannot be used leaves the old in place.
+fn reload_tls(listening: &Held) {
+    let listening = listening.lock().unwrap_or_else(PoisonError::into_inner);
+    for (address, outcome) in listening.iter().flat_map(Listening::reload_tls) {
+        if let Err(error) = outcome {
+            tracing::error!(%address, %error, "certificates could not be read again; the old ones stay");
+        }
+    }
+}
+
+async fn folds(parts: Arc<Parts>) {
+    let mut every = tokio::time::interval(FOLDS);
+    loop {
+        every.tick().await;
+        parts.close_folds(parts.clock.now().millis().div_euclid(1000));
+    }
+}
+
+async fn hang_ups(reload: Arc<Reload>, listening: Held) {
+    let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return };
+    while hang_up.recv().await.is_some() {
+        tracing::info!("SIGHUP: reading policies and certificates again");
+        reload.trigger(Cause::Signal);
+        reload_tls(&listening);
+    }
+}

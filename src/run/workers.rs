@@ -1,0 +1,66 @@
+//! Listeners and the workers behind them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::parts::Parts;
+use crate::config::Config;
+use crate::domain::Zone;
+use crate::gateway::listen::{self, Handler, ListenError, Listening, Workers};
+use crate::gateway::{Body, Inbound, Memo, Worker, handle, identify};
+use crate::upstream::Upstreams;
+
+/// Signatures one worker remembers.
+const PROOFS: usize = 16_384;
+
+/// Starts the listeners; each worker builds what only it uses on its own thread.
+pub(super) fn listen(config: &Config, parts: &Arc<Parts>) -> Result<Listening, ListenError> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let listeners: Vec<_> = config
+        .zones
+        .iter()
+        .flat_map(|(zone, served)| {
+            served.listeners.iter().map(|listener| (*zone, listener.clone()))
+        })
+        .collect();
+    let parts = Arc::clone(parts);
+    let workers = Workers {
+        count: config.workers.map_or(cores, usize::from),
+        make: Arc::new(move |_| handler(&parts)),
+        on_park: Arc::new(|| {}),
+    };
+    listen::start(&listeners, &workers)
+}
+
+/// What one worker does with requests, of whichever side.
+fn handler(parts: &Arc<Parts>) -> Handler<Body> {
+    let upstreams = Rc::new(Upstreams::default());
+    let workers: BTreeMap<Zone, Worker> = parts
+        .sides
+        .iter()
+        .map(|(zone, side)| {
+            let worker = Worker {
+                node: Arc::clone(&parts.node),
+                side: Arc::clone(side),
+                upstreams: Rc::clone(&upstreams),
+                memo: Rc::new(RefCell::new(Memo::default())),
+                proofs: Rc::new(RefCell::new(identify::Memo::new(PROOFS))),
+            };
+            (*zone, worker)
+        })
+        .collect();
+    let clock = parts.clock.clone();
+    Rc::new(move |conn, request| {
+        let worker = workers.get(&conn.zone()).cloned();
+        let inbound = Inbound::new(conn, request, clock.now());
+        Box::pin(async move {
+            match worker {
+                Some(worker) => handle(&worker, inbound).await,
+                // A listener is only started for a zone that has a side.
+                None => http::Response::new(Body::empty()),
+            }
+        })
+    })
+}

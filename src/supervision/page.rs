@@ -1,0 +1,98 @@
+//! The metrics page: counters of the path and figures of the journal, in Prometheus' text format.
+
+use std::time::Duration;
+
+use prometheus::{Encoder as _, Gauge, IntCounter, IntGauge, Registry, TextEncoder};
+
+use crate::journal::Journal;
+
+/// Figures of the journal, brought up to date when the page is read.
+#[derive(Debug)]
+pub struct JournalMetrics {
+    events: IntCounter,
+    bytes: IntCounter,
+    syncs: IntCounter,
+    failures: IntCounter,
+    finished: IntCounter,
+    uncounted: IntCounter,
+    pending: IntGauge,
+    sync_seconds: Gauge,
+    healthy: IntGauge,
+    difference: IntGauge,
+}
+
+impl JournalMetrics {
+    /// Makes and registers them.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let sync_seconds =
+            Gauge::new("helan_journal_sync_seconds", "How long the last sync took.")?;
+        registry.register(Box::new(sync_seconds.clone()))?;
+        Ok(Self {
+            events: counter("helan_journal_events_total", "Events made durable.")?,
+            bytes: counter("helan_journal_bytes_total", "Bytes of events made durable.")?,
+            syncs: counter(
+                "helan_journal_syncs_total",
+                "Times the disk was asked to make records durable.",
+            )?,
+            failures: counter("helan_journal_failures_total", "Times the disk refused.")?,
+            finished: counter("helan_journal_finished_total", "Calls whose end is on record.")?,
+            uncounted: counter(
+                "helan_journal_uncounted_total",
+                "Answers on record only as a count, because the journal could not take a pair.",
+            )?,
+            pending: gauge("helan_journal_pending_bytes", "Bytes that wait to be made durable.")?,
+            sync_seconds,
+            healthy: gauge("helan_journal_healthy", "1 while records can be made durable.")?,
+            difference: gauge(
+                "helan_records_difference",
+                "Answers given minus calls on record; it returns to 0 when the gateway is idle.",
+            )?,
+        })
+    }
+
+    fn update(&self, journal: &Journal, answered: u64, folded: u64) {
+        let stats = journal.stats();
+        raise(&self.events, stats.events);
+        raise(&self.bytes, stats.bytes);
+        raise(&self.syncs, stats.syncs);
+        raise(&self.failures, stats.failures);
+        raise(&self.finished, stats.finished);
+        raise(&self.uncounted, stats.uncounted);
+        self.pending.set(signed(stats.pending));
+        self.sync_seconds.set(Duration::from_micros(stats.sync_us).as_secs_f64());
+        self.healthy.set(i64::from(stats.healthy));
+        let recorded = stats.finished.saturating_add(stats.uncounted).saturating_add(folded);
+        self.difference.set(signed(answered).saturating_sub(signed(recorded)));
+    }
+}
+
+fn raise(counter: &IntCounter, to: u64) {
+    counter.inc_by(to.saturating_sub(counter.get()));
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The page. `answered` and `folded` are the path's own counts.
+pub fn page(
+    registry: &Registry,
+    metrics: &JournalMetrics,
+    journal: &Journal,
+    (answered, folded): (u64, u64),
+) -> Result<String, prometheus::Error> {
+    metrics.update(journal, answered, folded);
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&registry.gather(), &mut text)?;
+    String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+}

@@ -1,1 +1,33 @@
 //! Helan from outside: real sockets, real processes.
+#![expect(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::cast_precision_loss,
+    clippy::format_push_string,
+    clippy::assigning_clones,
+    clippy::unused_self,
+    reason = "tests say what went wrong by failing, measure time by the clock, and read best as one story"
+)]
+
+mod support;
+
+mod architecture;
+mod decisions;
+mod demo;
+mod faults;
+mod identify;
+mod journal;
+mod listening;
+mod planted;
+mod policies;
+mod real;
+mod refusals;
+mod reloading;
+mod shaping;
+mod upstream;

@@ -1,0 +1,121 @@
+//! What readers see, of a folder at rest and of one that is written.
+
+use std::path::Path;
+
+use helan::cli::records::{QueryArgs, TailArgs, query, tail};
+use helan::domain::{EntryId, GrantId, Zone};
+use helan::journal::{AdminWrite, Clock, Event, Finished, Reader};
+use uuid::Uuid;
+
+use super::{call, decided, open, read, until};
+
+fn asked(folder: &Path) -> QueryArgs {
+    QueryArgs {
+        records: folder.to_owned(),
+        from: None,
+        until: None,
+        organization: None,
+        entry: None,
+        grant: None,
+        outcome: None,
+        transaction: None,
+        json: true,
+    }
+}
+
+fn rows(args: &QueryArgs) -> Vec<serde_json::Value> {
+    let mut out = Vec::new();
+    query(args, &mut out).unwrap();
+    String::from_utf8(out)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_query_joins_calls_and_finds_them_by_what_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    let ids: Vec<_> = (0..60).map(|_| call(&journal).unwrap()).collect();
+    let mut refused = decided(Clock::system().now());
+    refused.outcome = "no-grant".into();
+    refused.grant = None;
+    let (ticket, open_call) = journal.reserve(Zone::Sharing, 2_048).unwrap().decided(&refused);
+    open_call.finish(&Finished::new(&refused, refused.time, "no-grant"));
+    ticket.wait().unwrap();
+    let write = AdminWrite {
+        time: refused.time,
+        transaction: Uuid::now_v7(),
+        by: "token:ops".to_owned(),
+        action: "freeze".to_owned(),
+        target: None,
+        outcome: "done".to_owned(),
+        status: 204,
+    };
+    journal.note(&Event::AdminWrite(write)).wait().unwrap();
+
+    // While it is written, and after.
+    for is_live in [true, false] {
+        if !is_live {
+            journal.close();
+        }
+        let args = asked(folder.path());
+        until("all are finished", || {
+            rows(&args).iter().filter(|row| row["finished"].is_object()).count() == 61
+        });
+        let one = rows(&QueryArgs { transaction: Some(ids[30]), ..args.clone() });
+        assert_eq!(one.len(), 1);
+        assert_eq!(one[0]["decided"]["transaction"], ids[30].to_string());
+        assert_eq!(one[0]["finished"]["status"], 200);
+        let outcome = |outcome: &str| {
+            rows(&QueryArgs { outcome: Some(outcome.to_owned()), ..args.clone() }).len()
+        };
+        assert_eq!((outcome("answered"), outcome("no-grant"), outcome("unfinished")), (60, 1, 0));
+        let grant = Some(GrantId::parse("g-002").unwrap());
+        assert_eq!(rows(&QueryArgs { grant, ..args.clone() }).len(), 60);
+        let entry = Some(EntryId::parse("police/other").unwrap());
+        assert_eq!(rows(&QueryArgs { entry, ..args.clone() }).len(), 0);
+        let soon = Some(refused.time.plus_millis(120_000));
+        assert_eq!(rows(&QueryArgs { from: soon, ..args.clone() }).len(), 0);
+        assert_eq!(rows(&QueryArgs { until: soon, ..args.clone() }), rows(&args));
+        let writes = rows(&args).into_iter().filter(|row| row["event"]["event"] == "admin-write");
+        assert_eq!(writes.count(), 1);
+    }
+}
+
+#[test]
+fn tail_shows_the_last_records_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    for _ in 0..60 {
+        call(&journal).unwrap();
+    }
+    journal.close();
+    let mut out = Vec::new();
+    let args = TailArgs { records: folder.path().to_owned(), follow: false, lines: 30, json: true };
+    tail(&args, &mut out).unwrap();
+
+    let shown: Vec<_> =
+        out.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    let records = read(folder.path());
+    let last: Vec<_> = records[records.len() - 30..].iter().map(|r| r.json.as_slice()).collect();
+    assert_eq!(shown, last);
+}
+
+#[test]
+fn a_reader_follows_a_live_folder_across_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    let mut reader = Reader::open(folder.path()).unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..60 {
+        call(&journal).unwrap();
+        seen.extend(reader.by_ref().map(|record| record.unwrap().seq));
+    }
+    journal.close();
+    seen.extend(reader.map(|record| record.unwrap().seq));
+
+    let all: Vec<_> = read(folder.path()).iter().map(|record| record.seq).collect();
+    assert_eq!(seen, all);
+}

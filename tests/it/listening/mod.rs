@@ -1,0 +1,6 @@
+//! Connections: bounds, TLS and how they end, over real sockets.
+
+mod drain;
+mod malformed;
+mod slow;
+mod tls;

@@ -1,0 +1,121 @@
+//! What must not be found: identity numbers, phones, keys and tokens that came in anywhere.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::city::City;
+
+/// Planted values, each unlike anything else in the city.
+const PLANTED: [&str; 6] = [
+    "640104199001019998",
+    "13900009999",
+    "planted-token-value-0000",
+    "plantedkey.plantedsecretplantedsecret",
+    "planted-operator-7777",
+    "PLANTED-CASE-4242",
+];
+
+fn curl(arguments: &[&str]) -> String {
+    let output = Command::new("curl").args(["-sS", "-i"]).args(arguments).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Every file below a folder but those that may hold secrets.
+fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.file_name().is_some_and(|name| name != "demo.json") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn nothing_planted_is_found_in_records_logs_metrics_answers_or_the_working_folder() {
+    let mut city = City::start();
+    let [id, phone, token, key, operator, case] = PLANTED;
+    let credentials = &city.shown.applications["natural-resources/registration"];
+    let (certificate, private, ca) =
+        (credentials.certificate.display(), credentials.key.display(), city.shown.ca.display());
+    let (certificate, private, ca) = (certificate.to_string(), private.to_string(), ca.to_string());
+    let proved = ["--cacert", &ca, "--cert", &certificate, "--key", &private];
+    let (open, sharing) = (&city.shown.opening, &city.shown.sharing);
+    let mut answers = vec![
+        curl(&[&format!("{open}/{id}/{phone}")]),
+        curl(&[&format!("{open}/market/enterprises/{id}")]),
+        curl(&[&format!("{open}/market/enterprises?uscc={id}")]),
+        curl(&[&format!("{open}/market/enterprises?{phone}=1")]),
+        curl(&[
+            "-d",
+            &format!("{{\"id\":\"{id}\"}}"),
+            "-H",
+            "Content-Type: application/json",
+            &format!("{open}/market/enterprises"),
+        ]),
+        curl(&[
+            "--cacert",
+            &ca,
+            "-H",
+            &format!("Authorization: Bearer {token}"),
+            &format!("{sharing}/ecology/air-quality"),
+        ]),
+        curl(&[
+            "--cacert",
+            &ca,
+            "-H",
+            &format!("Helan-Key: {key}"),
+            &format!("{sharing}/ecology/air-quality"),
+        ]),
+        curl(&[
+            "-X",
+            "POST",
+            "-H",
+            &format!("Authorization: Bearer {token}"),
+            "-d",
+            id,
+            &format!("{}/freeze", city.shown.admin),
+        ]),
+    ];
+    let marriage = format!("{sharing}/civil-affairs/marriage?cert_num={id}");
+    let matter = format!("Helan-Matter: \"estate-transfer\";case=\"{case}\"");
+    let who = format!("Helan-Operator: {operator}");
+    let mut granted = proved.to_vec();
+    granted.extend([
+        "-H",
+        "Helan-Purpose: data-verification",
+        "-H",
+        &matter,
+        "-H",
+        &who,
+        &marriage,
+    ]);
+    answers.push(curl(&granted));
+    assert!(answers.last().unwrap().starts_with("HTTP/2 200"), "{answers:?}");
+    let mut free = proved.to_vec();
+    let unregistered = format!("Helan-Matter: \"{phone}\"");
+    free.extend(["-H", "Helan-Purpose: data-verification", "-H", &unregistered, &marriage]);
+    answers.push(curl(&free));
+    answers.push(curl(&[&format!("{}/metrics", city.shown.admin)]));
+    std::thread::sleep(Duration::from_millis(500));
+    city.interrupt();
+
+    for (at, answer) in answers.iter().enumerate() {
+        for planted in PLANTED {
+            assert!(!answer.contains(planted), "answer {at} shows {planted}: {answer}");
+        }
+    }
+    let mut found = Vec::new();
+    files(city.dir.path(), &mut found);
+    assert!(found.iter().any(|path| path.ends_with("log")), "the log was not searched");
+    for path in found {
+        let bytes = fs::read(&path).unwrap();
+        for planted in PLANTED {
+            let there = memchr::memmem::find(&bytes, planted.as_bytes()).is_some();
+            assert!(!there, "{} holds {planted}", path.display());
+        }
+    }
+}

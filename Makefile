@@ -1,0 +1,27 @@
+# The two commands: `make demo` and `make test`.
+
+CARGO ?= cargo
+DIR ?= demo
+PORT_BASE ?= 18080
+
+.PHONY: demo test check build release bench clean
+
+## A working city on this machine; Ctrl-C ends it.
+demo: release
+	@"$${CARGO_TARGET_DIR:-target}/release/helan" demo --dir "$(DIR)" --port-base "$(PORT_BASE)"
+
+## Everything that must pass: formatting, lints, tests, documentation, policies.
+test:
+	@deploy/check
+
+build:
+	$(CARGO) build --locked
+
+release:
+	$(CARGO) build --locked --release --bin helan
+
+bench:
+	$(CARGO) bench --locked
+
+clean:
+	$(CARGO) clean

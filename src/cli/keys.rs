@@ -171,6 +171,6 @@ mod tests {
         let hash = printed.lines().find_map(|line| line.strip_prefix("  hash: ")).unwrap();
         let loaded = Keys::load(folder.as_ref()).unwrap();
         let (id, digest) = loaded.hmac(KeyPurpose::Credential, key.as_bytes());
-        assert_eq!(hash, format!("\"{id}:{}\"", keys::to_hex(&digest)));
+        assert_eq!(hash, format!("\"{id}:{}\"", crate::net::hex(&digest)));
     }
 }

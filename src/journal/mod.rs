@@ -5,7 +5,6 @@
 //! thread tries a new segment until it works again. `pwritev2` with `RWF_DSYNC` is the one system
 //! call that makes records durable.
 
-mod archive;
 mod call;
 mod clock;
 mod event;
@@ -28,7 +27,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-pub use self::archive::archive;
 pub use self::call::{
     ALLOWED, ANSWERED, Decided, Finished, KeyedHash, Proved, QuotaUse, network_of,
 };

@@ -5,7 +5,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{KeyError, KeyPurpose, Keys, to_hex};
+use super::{KeyError, KeyPurpose, Keys};
+use crate::net::hex;
 
 /// A new `Helan-Key`: what the application gets, and what stands in its organization's file.
 pub struct NewCredential {
@@ -28,9 +29,9 @@ pub fn make_credential(keys: &Keys) -> Result<NewCredential, KeyError> {
     let (mut id, mut secret) = ([0; 8], [0; 32]);
     aws_lc_rs::rand::fill(&mut id).map_err(|_| KeyError::Random)?;
     aws_lc_rs::rand::fill(&mut secret).map_err(|_| KeyError::Random)?;
-    let id = to_hex(&id);
+    let id = hex(&id);
     let key = format!("{id}.{}", URL_SAFE_NO_PAD.encode(secret));
     let (under, digest) = keys.hmac(KeyPurpose::Credential, key.as_bytes());
-    let hash = format!("{under}:{}", to_hex(&digest));
+    let hash = format!("{under}:{}", hex(&digest));
     Ok(NewCredential { key, id, hash })
 }

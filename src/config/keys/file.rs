@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{KeyPurpose, from_hex, to_hex};
+use super::{KeyPurpose, from_hex};
+use crate::net::hex;
 
 /// What the first line of a key file begins with.
 const FORMAT: &str = "helan-key-v1";
@@ -66,7 +67,7 @@ pub fn make(folder: &Path, purpose: KeyPurpose, id: &str) -> Result<PathBuf, Key
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
-    let text = format!("{FORMAT} {purpose} {id}\n{}\n", to_hex(&bytes));
+    let text = format!("{FORMAT} {purpose} {id}\n{}\n", hex(&bytes));
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -194,18 +194,6 @@ impl Key {
     }
 }
 
-/// Lower-case hexadecimal digits.
-pub fn to_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
-        // Writing to a String cannot fail.
-        if write!(text, "{byte:02x}").is_err() {
-            text.clear();
-        }
-        text
-    })
-}
-
 /// The 32 bytes that 64 hexadecimal digits stand for.
 pub fn from_hex(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -312,7 +300,7 @@ mod tests {
     #[test]
     fn hexadecimal_goes_there_and_back() {
         let bytes: [u8; 32] = std::array::from_fn(|i| u8::try_from(i * 7).unwrap());
-        assert_eq!(from_hex(&to_hex(&bytes)), Some(bytes));
+        assert_eq!(from_hex(&crate::net::hex(&bytes)), Some(bytes));
         for bad in ["", "zz", &"g".repeat(64), &"+1".repeat(32)] {
             assert_eq!(from_hex(bad), None, "{bad}");
         }

@@ -92,7 +92,7 @@ pub fn run(args: &KeysArgs, now: Timestamp, out: &mut dyn Write) -> anyhow::Resu
         KeysCommand::Jwks { keys } => {
             let mut set = Vec::new();
             for path in keys {
-                set.push(read_signing_key(path)?.public());
+                set.push(read_signing_key(path)?.public().clone());
             }
             writeln!(out, "{:#}", json!({"keys": set}))?;
         }

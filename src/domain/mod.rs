@@ -9,6 +9,7 @@ mod denial;
 mod entry;
 mod grant;
 mod id;
+mod interface;
 mod mask;
 mod organization;
 mod standing;
@@ -20,9 +21,8 @@ pub use self::agreement::{Agreement, AgreementState};
 pub use self::credential::{check_credentials, check_doubles, is_key_id};
 pub use self::denial::Denial;
 pub use self::entry::{
-    Body, Cache, Entry, EntryState, Format, Interface, Item, ItemType, LegalBasis, Mode, Opening,
-    OpeningClass, OpeningReview, Parameter, ParameterUse, Rank, Sensitivity, Sharing, SharingClass,
-    UpdateCycle,
+    Entry, EntryState, Item, ItemType, LegalBasis, Mode, Opening, OpeningClass, OpeningReview,
+    Rank, Sensitivity, Sharing, SharingClass, UpdateCycle,
 };
 pub use self::grant::{
     Approval, Authority, Authorization, Grant, GrantState, Limits, Negotiation, Rate, Scope,
@@ -31,6 +31,7 @@ pub use self::id::{
     AgreementId, ApplicationId, EntryId, GrantId, IdError, IssuerId, ItemName, MaskId, MatterCode,
     NetworkId, OrganizationId, PersonId, PurposeId, UpstreamId,
 };
+pub use self::interface::{Body, Cache, Format, Interface, Parameter, ParameterUse};
 pub use self::mask::Mask;
 pub use self::organization::{
     Application, ApplicationState, Credential, Organization, OrganizationKind, OrganizationState,

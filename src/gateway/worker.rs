@@ -106,18 +106,15 @@ impl Worker {
         if !request.conn.trusted() {
             return Err(Refusal::NotProved { cause: IdentifyError::CertificateRevoked });
         }
-        // The connection answers for trust itself, so one generation is as good as another here.
-        let facts = request.conn.certificate().map(|certificate| CertificateFacts {
-            thumbprint: certificate.thumbprint,
-            dns_names: certificate.dns_names.clone(),
+        let certificate = request.conn.certificate().map(|certificate| CertificateFacts {
+            thumbprint: &certificate.thumbprint,
+            dns_names: &certificate.dns_names,
             not_after: certificate.not_after,
-            verified_under: 0,
         });
         let evidence = Evidence {
             authorization: headers.get_all(http::header::AUTHORIZATION),
             helan_key: headers.get_all("helan-key"),
-            certificate: facts.as_ref(),
-            trust_generation: 0,
+            certificate,
             zone: self.side.zone,
             now: trail.now(),
         };

@@ -5,12 +5,11 @@
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
-    RsaPublicKeyComponents,
+    RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, VerificationAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 
 /// Bytes of the largest set that is read.
@@ -77,18 +76,31 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
 
-    fn rsa(self) -> Option<&'static RsaParameters> {
+    /// The same, as the library calls it that signs and verifies.
+    pub(super) fn theirs(self) -> jsonwebtoken::Algorithm {
         match self {
-            Self::Rs256 => Some(&RSA_PKCS1_2048_8192_SHA256),
-            Self::Rs384 => Some(&RSA_PKCS1_2048_8192_SHA384),
-            Self::Rs512 => Some(&RSA_PKCS1_2048_8192_SHA512),
-            Self::Ps256 => Some(&RSA_PSS_2048_8192_SHA256),
-            Self::Ps384 => Some(&RSA_PSS_2048_8192_SHA384),
-            Self::Ps512 => Some(&RSA_PSS_2048_8192_SHA512),
-            Self::Es256 | Self::Es384 | Self::EdDsa => None,
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+            Self::Rs384 => jsonwebtoken::Algorithm::RS384,
+            Self::Rs512 => jsonwebtoken::Algorithm::RS512,
+            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
+            Self::Ps384 => jsonwebtoken::Algorithm::PS384,
+            Self::Ps512 => jsonwebtoken::Algorithm::PS512,
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::Es384 => jsonwebtoken::Algorithm::ES384,
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
         }
     }
 }
+
+/// What an RSA key may verify.
+const RSA: [Algorithm; 6] = [
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Ps256,
+    Algorithm::Ps384,
+    Algorithm::Ps512,
+];
 
 /// Why a text is no set of keys.
 #[derive(Debug, thiserror::Error)]
@@ -119,11 +131,20 @@ pub struct Jwks {
     keys: Vec<Key>,
 }
 
+/// One public key, for one algorithm.
 #[derive(Debug)]
-struct Key {
+pub struct Key {
     id: Option<String>,
     algorithm: Algorithm,
-    public: ParsedPublicKey,
+    public: DecodingKey,
+}
+
+impl Key {
+    /// Whether this key made the signature, which is written in base64url as tokens carry it.
+    pub fn signed(&self, message: &[u8], signature: &str) -> bool {
+        let algorithm = self.algorithm.theirs();
+        jsonwebtoken::crypto::verify(signature, message, &self.public, algorithm).unwrap_or(false)
+    }
 }
 
 #[derive(Deserialize)]
@@ -180,13 +201,13 @@ impl Jwks {
     }
 
     /// The key that a signature names. Without a `kid` there must be no choice.
-    pub fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
+    pub fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
         let mut fitting = self
             .keys
             .iter()
             .filter(|key| key.algorithm == algorithm && (id.is_none() || key.id.as_deref() == id));
         let first = fitting.next()?;
-        fitting.next().is_none().then_some(&first.public)
+        fitting.next().is_none().then_some(first)
     }
 }
 
@@ -198,61 +219,59 @@ impl WrittenKey {
         if !verifies {
             return Ok(Vec::new());
         }
-        let parsed = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", _) => self.rsa().ok_or(JwksError::Broken(at, "RSA"))?,
+        let (algorithms, public): (&[Algorithm], _) = match (self.kty.as_str(), self.crv.as_deref())
+        {
+            ("RSA", _) => (&RSA, self.rsa().ok_or(JwksError::Broken(at, "RSA"))?),
             ("EC", Some("P-256")) => {
-                vec![(Algorithm::Es256, self.point(32).ok_or(JwksError::Broken(at, "P-256"))?)]
+                let point = self.point(32, &ECDSA_P256_SHA256_FIXED);
+                (&[Algorithm::Es256], point.ok_or(JwksError::Broken(at, "P-256"))?)
             }
             ("EC", Some("P-384")) => {
-                vec![(Algorithm::Es384, self.point(48).ok_or(JwksError::Broken(at, "P-384"))?)]
+                let point = self.point(48, &ECDSA_P384_SHA384_FIXED);
+                (&[Algorithm::Es384], point.ok_or(JwksError::Broken(at, "P-384"))?)
             }
             ("OKP", Some("Ed25519")) => {
-                vec![(Algorithm::EdDsa, self.edwards().ok_or(JwksError::Broken(at, "Ed25519"))?)]
+                (&[Algorithm::EdDsa], self.edwards().ok_or(JwksError::Broken(at, "Ed25519"))?)
             }
-            _ => Vec::new(),
+            _ => return Ok(Vec::new()),
         };
-        let allowed = |algorithm: Algorithm| {
+        let allowed = |algorithm: &&Algorithm| {
             self.alg.as_deref().is_none_or(|named| named == algorithm.as_str())
         };
-        Ok(parsed
-            .into_iter()
-            .filter(|(algorithm, _)| allowed(*algorithm))
-            .map(|(algorithm, public)| Key { id: self.kid.clone(), algorithm, public })
-            .collect())
+        let key = |algorithm: &Algorithm| Key {
+            id: self.kid.clone(),
+            algorithm: *algorithm,
+            public: public.clone(),
+        };
+        Ok(algorithms.iter().filter(allowed).map(key).collect())
     }
 
-    fn rsa(&self) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
+    // The library takes what it is given and fails at the first signature; whether a key is sound is
+    // asked here, so that a broken one is told when it is read.
+
+    fn rsa(&self) -> Option<DecodingKey> {
         let (n, e) = (decode(self.n.as_deref())?, decode(self.e.as_deref())?);
-        // Below 2,048 bits aws-lc refuses each signature; say so when the key is read.
         if !(256..=1024).contains(&n.len()) {
             return None;
         }
         let components = RsaPublicKeyComponents { n: &n, e: &e };
-        Algorithm::ALL
-            .into_iter()
-            .filter_map(|algorithm| Some((algorithm, algorithm.rsa()?)))
-            .map(|(algorithm, parameters)| {
-                Some((algorithm, components.to_parsed_public_key(parameters).ok()?))
-            })
-            .collect()
+        components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()?;
+        Some(DecodingKey::from_rsa_raw_components(&n, &e))
     }
 
-    fn point(&self, size: usize) -> Option<ParsedPublicKey> {
+    fn point(&self, size: usize, curve: &'static dyn VerificationAlgorithm) -> Option<DecodingKey> {
         let (x, y) = (decode(self.x.as_deref())?, decode(self.y.as_deref())?);
         if x.len() != size || y.len() != size {
             return None;
         }
-        let point = [&[4][..], &x, &y].concat();
-        if size == 32 {
-            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).ok()
-        } else {
-            ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point).ok()
-        }
+        ParsedPublicKey::new(curve, [&[4][..], &x, &y].concat()).ok()?;
+        DecodingKey::from_ec_components(self.x.as_deref()?, self.y.as_deref()?).ok()
     }
 
-    fn edwards(&self) -> Option<ParsedPublicKey> {
+    fn edwards(&self) -> Option<DecodingKey> {
         let x = decode(self.x.as_deref()).filter(|x| x.len() == 32)?;
-        ParsedPublicKey::new(&ED25519, x).ok()
+        ParsedPublicKey::new(&ED25519, &x).ok()?;
+        DecodingKey::from_ed_components(self.x.as_deref()?).ok()
     }
 }
 

@@ -1,16 +1,14 @@
 //! Signs JSON Web Tokens (RFC 7515) with a private key from a PEM file.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair as _,
-};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rustls_pki_types::PrivatePkcs8KeyDer;
-use rustls_pki_types::pem::PemObject as _;
-use serde_json::{Value, json};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, CommonParameters, EllipticCurve, Jwk, KeyAlgorithm,
+    OctetKeyPairParameters, OctetKeyPairType, PublicKeyUse, ThumbprintHash,
+};
+use jsonwebtoken::{EncodingKey, Header, encode};
+use serde_json::Value;
 
 use super::jwks::Algorithm;
 
@@ -32,32 +30,23 @@ pub enum SigningError {
 #[derive(Debug)]
 pub struct SigningKey {
     algorithm: Algorithm,
-    pair: Pair,
-}
-
-#[derive(Debug)]
-enum Pair {
-    Ecdsa(EcdsaKeyPair),
-    Edwards(Ed25519KeyPair),
+    key: EncodingKey,
+    public: Jwk,
 }
 
 impl SigningKey {
     /// Reads the first PKCS#8 key of a PEM text.
     pub fn from_pem(pem: &[u8]) -> Result<Self, SigningError> {
-        let key = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| SigningError::Key)?;
-        let der = key.secret_pkcs8_der();
-        let curves = [
-            (Algorithm::Es256, &ECDSA_P256_SHA256_FIXED_SIGNING),
-            (Algorithm::Es384, &ECDSA_P384_SHA384_FIXED_SIGNING),
-        ];
-        for (algorithm, curve) in curves {
-            if let Ok(pair) = EcdsaKeyPair::from_pkcs8(curve, der) {
-                return Ok(Self { algorithm, pair: Pair::Ecdsa(pair) });
-            }
-        }
-        let pair =
-            Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| SigningError::Key)?;
-        Ok(Self { algorithm: Algorithm::EdDsa, pair: Pair::Edwards(pair) })
+        let (algorithm, key, public) = read(pem).ok_or(SigningError::Key)?;
+        let mut public = Jwk { common: CommonParameters::default(), algorithm: public };
+        let id = public.thumbprint(ThumbprintHash::SHA256).map_err(|_| SigningError::Key)?;
+        public.common = CommonParameters {
+            public_key_use: Some(PublicKeyUse::Signature),
+            key_algorithm: Some(KeyAlgorithm::from(algorithm.theirs())),
+            key_id: Some(id),
+            ..CommonParameters::default()
+        };
+        Ok(Self { algorithm, key, public })
     }
 
     /// The algorithm it signs with.
@@ -65,61 +54,41 @@ impl SigningKey {
         self.algorithm
     }
 
-    /// Its public half as a JSON Web Key, with [`Self::id`] as `kid`.
-    pub fn public(&self) -> Value {
-        let mut key = self.members();
-        if let Some(members) = key.as_object_mut() {
-            members.insert("kid".to_owned(), Value::String(self.id()));
-            members.insert("use".to_owned(), Value::String("sig".to_owned()));
-            members.insert("alg".to_owned(), Value::String(self.algorithm.as_str().to_owned()));
-        }
-        key
-    }
-
-    /// Its thumbprint (RFC 7638), by which a token names it.
-    pub fn id(&self) -> String {
-        // The members stand in the order that RFC 7638 §3 wants, without spaces.
-        encode(digest(&SHA256, self.members().to_string().as_bytes()).as_ref())
+    /// Its public half, with its thumbprint (RFC 7638) as `kid`.
+    pub fn public(&self) -> &Jwk {
+        &self.public
     }
 
     /// A token with these claims.
     pub fn token(&self, claims: &Value) -> Result<String, SigningError> {
-        let header = json!({"alg": self.algorithm.as_str(), "typ": "JWT", "kid": self.id()});
-        let signed = format!(
-            "{}.{}",
-            encode(header.to_string().as_bytes()),
-            encode(claims.to_string().as_bytes())
-        );
-        let signature = match &self.pair {
-            Pair::Ecdsa(pair) => pair.sign(&SystemRandom::new(), signed.as_bytes()),
-            Pair::Edwards(pair) => pair.try_sign(signed.as_bytes()),
-        };
-        let signature = signature.map_err(|_| SigningError::Sign)?;
-        Ok(format!("{signed}.{}", encode(signature.as_ref())))
-    }
-
-    fn members(&self) -> Value {
-        match &self.pair {
-            Pair::Ecdsa(pair) => {
-                // An uncompressed point: 4, x, y.
-                let point = pair.public_key().as_ref().get(1..).unwrap_or_default();
-                let (x, y) = point.split_at(point.len() / 2);
-                let curve = if self.algorithm == Algorithm::Es256 { "P-256" } else { "P-384" };
-                json!({"crv": curve, "kty": "EC", "x": encode(x), "y": encode(y)})
-            }
-            Pair::Edwards(pair) => {
-                json!({"crv": "Ed25519", "kty": "OKP", "x": encode(pair.public_key().as_ref())})
-            }
-        }
+        let kid = self.public.common.key_id.clone();
+        let header = Header { kid, ..Header::new(self.algorithm.theirs()) };
+        encode(&header, claims, &self.key).map_err(|_| SigningError::Sign)
     }
 }
 
-fn encode(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
+fn read(pem: &[u8]) -> Option<(Algorithm, EncodingKey, AlgorithmParameters)> {
+    if let Ok(key) = EncodingKey::from_ec_pem(pem) {
+        let fits = |algorithm: &Algorithm| Jwk::from_encoding_key(&key, algorithm.theirs()).ok();
+        let curves = [Algorithm::Es256, Algorithm::Es384];
+        let (algorithm, jwk) = curves.into_iter().find_map(|one| Some((one, fits(&one)?)))?;
+        return Some((algorithm, key, jwk.algorithm));
+    }
+    let key = EncodingKey::from_ed_pem(pem).ok()?;
+    // The library knows a key's public half in the first version of PKCS#8 only (RFC 5958 §2).
+    let pair = Ed25519KeyPair::from_pkcs8(key.as_bytes()).ok()?;
+    let public = OctetKeyPairParameters {
+        key_type: OctetKeyPairType::OctetKeyPair,
+        curve: EllipticCurve::Ed25519,
+        x: URL_SAFE_NO_PAD.encode(pair.public_key()),
+    };
+    Some((Algorithm::EdDsa, key, AlgorithmParameters::OctetKeyPair(public)))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::net::jwks::Jwks;
 
@@ -134,28 +103,35 @@ mod tests {
 
             let set = json!({"keys": [key.public()]}).to_string();
             let set = Jwks::parse(set.as_bytes()).unwrap();
-            let public = set.find(Some(&key.id()), key.algorithm()).unwrap();
+            let public = set.find(key.public().common.key_id.as_deref(), key.algorithm()).unwrap();
             let (signed, signature) = token.rsplit_once('.').unwrap();
-            let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
-            assert!(public.verify_sig(signed.as_bytes(), &signature).is_ok());
-            assert!(public.verify_sig(&signed.as_bytes()[1..], &signature).is_err());
+            assert!(public.signed(signed.as_bytes(), signature));
+            assert!(!public.signed(&signed.as_bytes()[1..], signature));
         }
     }
 
     #[test]
-    fn the_id_is_the_thumbprint_that_others_compute() {
-        let pem = rcgen::KeyPair::generate().unwrap().serialize_pem();
-        let key = SigningKey::from_pem(pem.as_bytes()).unwrap();
+    fn a_key_of_the_rfc_has_the_public_half_and_the_thumbprint_of_the_rfc() {
+        // RFC 8037 appendix A.1 and A.3; the frame before the secret is that of RFC 8410 §7.
+        let mut der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
+        der.extend(URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap());
+        let text = base64::engine::general_purpose::STANDARD.encode(der);
+        let key = SigningKey::from_pem(pem("PRIVATE", &text).as_bytes()).unwrap();
 
-        let theirs: jsonwebtoken::jwk::Jwk = serde_json::from_value(key.public()).unwrap();
-        let theirs = theirs.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256).unwrap();
-        assert_eq!(key.id(), theirs);
+        let public = serde_json::to_value(key.public()).unwrap();
+        assert_eq!(public["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+        assert_eq!(public["kid"], "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!((&public["alg"], &public["use"]), (&json!("EdDSA"), &json!("sig")));
+    }
+
+    fn pem(kind: &str, text: &str) -> String {
+        format!("-----BEGIN {kind} KEY-----\n{text}\n-----END {kind} KEY-----\n")
     }
 
     #[test]
     fn what_is_no_such_key_is_refused() {
         let rsa = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap().serialize_pem();
-        for bad in ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", &rsa] {
+        for bad in ["", &pem("PRIVATE", "AAAA"), &pem("PUBLIC", "AAAA"), &rsa] {
             assert_eq!(SigningKey::from_pem(bad.as_bytes()).unwrap_err(), SigningError::Key);
         }
     }

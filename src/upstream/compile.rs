@@ -76,6 +76,7 @@ pub enum UpstreamProblem {
 #[derive(Debug)]
 pub struct UpstreamConfig {
     pub(super) identity: Arc<Identity>,
+    origin: String,
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) state: Arc<State>,
     credentials: Vec<(HeaderName, HeaderValue)>,
@@ -128,6 +129,7 @@ impl UpstreamConfig {
             None
         };
         Ok(Arc::new(Self {
+            origin: format!("{}://{}", endpoint.scheme(), endpoint.authority()),
             tls,
             state: shared.state(organization, &upstream.id),
             credentials: credentials::headers(&upstream.credentials, zone, base)?,
@@ -155,6 +157,11 @@ impl UpstreamConfig {
     /// Which of its organization's interfaces it is.
     pub fn id(&self) -> &UpstreamId {
         &self.identity.upstream
+    }
+
+    /// Where it is: `scheme://authority`.
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Takes one of the places for calls that may be under way at once, over all workers.

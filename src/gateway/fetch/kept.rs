@@ -19,7 +19,8 @@ use crate::gateway::prepare::Prepared;
 use crate::gateway::record::Trail;
 use crate::gateway::route::Target;
 use crate::gateway::worker::Worker;
-use crate::upstream::RequestBody;
+use crate::journal::Clock;
+use crate::upstream::{Answer, RequestBody};
 
 /// How long a caller waits for another caller's fetch before it fetches alone.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -35,9 +36,7 @@ pub(super) async fn find(
     target: &Target,
     trail: &mut Trail,
 ) -> Result<Option<Unshaped>, Refusal> {
-    let entry = &target.entry.source.entry;
-    let Some(interface) = &entry.interface else { return Ok(None) };
-    let key = Key::new(entry.id.clone(), interface.upstream.clone(), &target.forward);
+    let Some(key) = key(target) else { return Ok(None) };
     let ask = Ask { key: &key, headers: &asking.headers, wishes: asking.wishes, now: trail.now() };
     let cache = &worker.side.cache;
     let metrics = &worker.side.recorder.zone_metrics;
@@ -67,6 +66,13 @@ pub(super) async fn find(
             Ok(use_landed(landed, why, false, trail.now()))
         }
     }
+}
+
+/// What the answer to this target is kept under; none if nothing is mounted.
+pub(super) fn key(target: &Target) -> Option<Key> {
+    let upstream = target.entry.upstream.as_ref()?;
+    let place = [upstream.origin(), &target.forward].concat();
+    Some(Key::new(target.entry.source.entry.id.clone(), upstream.id().clone(), &place))
 }
 
 fn shared(stored: &Stored, why: Forward, collapsed: bool, now: Timestamp) -> Unshaped {
@@ -105,27 +111,35 @@ async fn lead_fetch(
 async fn fetch(
     worker: &Worker,
     policy: &domain::Cache,
-    mut asking: Asking,
+    asking: Asking,
     entry: &Arc<Prepared>,
     lead: Lead,
 ) -> Led {
     let clock = &worker.node.clock;
     let plain = asking.headers.clone();
     if let Some(stale) = lead.stale() {
-        cache::conditions(stale, &mut asking.headers);
+        let mut conditional = asking.clone();
+        cache::conditions(stale, &mut conditional.headers);
+        let sent = clock.now();
+        let answer = send(worker, entry, conditional.request(RequestBody::empty())).await?;
+        let exchange = Exchange { policy, request: &plain, sent, received: clock.now() };
+        if answer.head.status != http::StatusCode::NOT_MODIFIED {
+            return keep(clock, lead, answer, &exchange).await;
+        }
+        if let Ok(renewed) = cache::freshen(stale, &answer.head.headers, &exchange) {
+            return Ok(landed(lead, Ok(renewed), exchange.received));
+        }
+        // The 304 speaks of another answer than ours: ask for the whole (RFC 9111 §4.3.4).
     }
     let sent = clock.now();
     let answer = send(worker, entry, asking.request(RequestBody::empty())).await?;
     let exchange = Exchange { policy, request: &plain, sent, received: clock.now() };
-    let status = answer.head.status;
-    if status == http::StatusCode::NOT_MODIFIED {
-        let renewed = match lead.stale() {
-            Some(stale) => cache::freshen(stale, &answer.head.headers, &exchange),
-            None => Err(Unkept::OtherAnswer),
-        };
-        return Ok(landed(lead, renewed, clock.now()));
-    }
-    let kept = match cache::admit(&exchange, status, &answer.head.headers) {
+    keep(clock, lead, answer, &exchange).await
+}
+
+/// Keeps an answer, if it may be kept.
+async fn keep(clock: &Clock, lead: Lead, answer: Answer, exchange: &Exchange<'_>) -> Led {
+    let kept = match cache::admit(exchange, answer.head.status, &answer.head.headers) {
         Ok(admitted) => collect(admitted, answer.body).await?,
         Err(why) => Err(why),
     };

@@ -93,8 +93,10 @@ async fn alone(
     };
     let request = asking.request(body);
     let answer = send(worker, &target.entry, request).await?;
-    if crate::cache::invalidates(&target.method, answer.head.status) {
-        worker.side.cache.purge_entry(&target.entry.source.entry.id);
+    if crate::cache::invalidates(&target.method, answer.head.status)
+        && let Some(key) = kept::key(target)
+    {
+        worker.side.cache.invalidate(&key);
     }
     Ok(Unshaped::live(
         answer,

@@ -37,9 +37,7 @@ pub struct Evidence<'a> {
     /// Every `Helan-Key` line.
     pub helan_key: GetAll<'a, HeaderValue>,
     /// The client certificate of this connection, which the listener verified.
-    pub certificate: Option<&'a CertificateFacts>,
-    /// The generation of authorities and revocation lists now in force.
-    pub trust_generation: u64,
+    pub certificate: Option<CertificateFacts<'a>>,
     /// Where it calls.
     pub zone: Zone,
     /// The time of the call.
@@ -55,18 +53,15 @@ impl fmt::Debug for Evidence<'_> {
     }
 }
 
-/// What is known of a verified client certificate.
-#[derive(Clone, Debug)]
-pub struct CertificateFacts {
+/// What is known of a client certificate that the listener verified and still believes.
+#[derive(Clone, Copy, Debug)]
+pub struct CertificateFacts<'a> {
     /// SHA-256 of its DER form.
-    pub thumbprint: [u8; 32],
+    pub thumbprint: &'a [u8; 32],
     /// The `dNSName`s of its subject alternative names.
-    pub dns_names: Vec<String>,
+    pub dns_names: &'a [String],
     /// The first moment it is no longer valid.
     pub not_after: Timestamp,
-    /// The trust generation under which its chain was last verified. The listener verifies it again
-    /// when trust changes; what it has not verified again does not count.
-    pub verified_under: u64,
 }
 
 /// Who is calling.
@@ -131,13 +126,10 @@ pub fn identify(
         return Err(IdentifyError::CredentialMissing);
     }
     let mut proof = Proof { now: evidence.now, found: None };
-    let certificate = match evidence.certificate {
-        Some(facts) => {
-            by_certificate(facts, evidence, credentials, &mut proof)?;
-            Some(&facts.thumbprint)
-        }
-        None => None,
-    };
+    if let Some(facts) = &evidence.certificate {
+        by_certificate(facts, evidence.now, credentials, &mut proof)?;
+    }
+    let certificate = evidence.certificate.map(|facts| facts.thumbprint);
     if let Some(value) = single(&evidence.authorization)? {
         let text = bearer(value.as_bytes()).ok_or(IdentifyError::CredentialMalformed)?;
         let call = TokenCall { text, certificate, zone: evidence.zone, now: evidence.now };
@@ -242,18 +234,15 @@ fn is_live(held: &Held, now: Timestamp) -> bool {
 }
 
 fn by_certificate<'a>(
-    facts: &CertificateFacts,
-    evidence: &Evidence<'_>,
+    facts: &CertificateFacts<'_>,
+    now: Timestamp,
     credentials: &'a Credentials,
     proof: &mut Proof<'a>,
 ) -> Result<(), IdentifyError> {
-    if facts.not_after <= evidence.now {
+    if facts.not_after <= now {
         return Err(IdentifyError::CertificateExpired);
     }
-    if facts.verified_under != evidence.trust_generation {
-        return Err(IdentifyError::CertificateRevoked);
-    }
-    let by_thumbprint = credentials.certificates.get(&facts.thumbprint);
+    let by_thumbprint = credentials.certificates.get(facts.thumbprint);
     let by_name = facts.dns_names.iter().filter_map(|name| {
         let name = if name.bytes().any(|b| b.is_ascii_uppercase()) {
             Cow::Owned(name.to_ascii_lowercase())
@@ -269,7 +258,7 @@ fn by_certificate<'a>(
     // A credential that has lapsed counts no longer, but its successor may fit the same certificate.
     let mut lapsed = false;
     for (held, proved) in matches {
-        if is_live(held, evidence.now) {
+        if is_live(held, now) {
             proof.add(held, proved, Some(facts.not_after))?;
         } else {
             lapsed = true;

@@ -246,18 +246,14 @@ fn keys_are_refused_alike_whatever_is_wrong_with_them() {
 }
 
 #[test]
-fn certificates_are_refused_when_they_end_or_trust_changes() {
+fn certificates_are_refused_when_they_end_or_name_nobody() {
     let mut city = City::new();
     let later = Shown { now: NOW + 3600, ..Shown::certificate(1, &[]) };
-    let distrusted = Shown { trust_generation: 2, ..Shown::certificate(1, &[]) };
-    let with_key = Shown { helan_key: vec![city.tax_key.clone()], ..distrusted.clone() };
     let attacks = vec![
         ("names nobody", Shown::certificate(9, &["x.example"]), "certificate-unknown"),
         ("name as suffix", Shown::certificate(9, &["x.tax.example"]), "certificate-unknown"),
         ("wildcard", Shown::certificate(9, &["*.example"]), "certificate-unknown"),
         ("expired", later, "certificate-expired"),
-        ("trust changed", distrusted, "certificate-revoked"),
-        ("trust changed, key shown", with_key, "certificate-revoked"),
         ("lapsed credential", Shown::certificate(0x11, &[]), "credential-lapsed"),
     ];
     refused(&mut city, attacks);

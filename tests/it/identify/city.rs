@@ -69,13 +69,19 @@ impl ClaimSet {
     }
 }
 
+/// A client certificate as the listener knows it.
+#[derive(Clone)]
+pub(super) struct Certificate {
+    thumbprint: [u8; 32],
+    dns_names: Vec<String>,
+}
+
 /// What a caller shows.
 #[derive(Clone)]
 pub(super) struct Shown {
     pub(super) authorization: Vec<String>,
     pub(super) helan_key: Vec<String>,
-    pub(super) certificate: Option<CertificateFacts>,
-    pub(super) trust_generation: u64,
+    pub(super) certificate: Option<Certificate>,
     pub(super) zone: Zone,
     pub(super) now: i64,
 }
@@ -86,7 +92,6 @@ impl Default for Shown {
             authorization: Vec::new(),
             helan_key: Vec::new(),
             certificate: None,
-            trust_generation: 1,
             zone: Zone::Sharing,
             now: NOW,
         }
@@ -104,13 +109,11 @@ impl Shown {
 
     /// A certificate whose thumbprint is this byte over and over, valid for another hour.
     pub(super) fn certificate(byte: u8, names: &[&str]) -> Self {
-        let facts = CertificateFacts {
+        let certificate = Certificate {
             thumbprint: [byte; 32],
             dns_names: names.iter().map(|&name| name.to_owned()).collect(),
-            not_after: Timestamp::from_millis((NOW + 3600) * 1000),
-            verified_under: 1,
         };
-        Self { certificate: Some(facts), ..Self::default() }
+        Self { certificate: Some(certificate), ..Self::default() }
     }
 
     pub(super) fn headers(&self) -> HeaderMap {
@@ -132,8 +135,11 @@ impl Shown {
         Evidence {
             authorization: headers.get_all("authorization"),
             helan_key: headers.get_all("helan-key"),
-            certificate: self.certificate.as_ref(),
-            trust_generation: self.trust_generation,
+            certificate: self.certificate.as_ref().map(|certificate| CertificateFacts {
+                thumbprint: &certificate.thumbprint,
+                dns_names: &certificate.dns_names,
+                not_after: Timestamp::from_millis((NOW + 3600) * 1000),
+            }),
             zone: self.zone,
             now: Timestamp::from_millis(self.now * 1000),
         }
@@ -315,7 +321,8 @@ pub(super) fn public_key(kid: &str) -> Value {
         key.as_object_mut().unwrap().remove("alg");
         key
     } else {
-        SigningKey::from_pem(pair.serialize_pem().as_bytes()).unwrap().public()
+        let key = SigningKey::from_pem(pair.serialize_pem().as_bytes()).unwrap();
+        serde_json::to_value(key.public()).unwrap()
     };
     key["kid"] = json!(kid);
     key

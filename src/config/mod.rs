@@ -168,6 +168,8 @@ pub struct Bounds {
     pub body_bytes: u64,
     /// Milliseconds a request body may pause.
     pub body_ms: u32,
+    /// Milliseconds within which a request body that is read to be checked must be whole.
+    pub body_total_ms: u32,
     /// Milliseconds a caller may leave an answer unread.
     pub write_ms: u32,
 }
@@ -185,6 +187,7 @@ impl Default for Bounds {
             idle_ms: 75_000,
             body_bytes: 8 << 20,
             body_ms: 15_000,
+            body_total_ms: 30_000,
             write_ms: 30_000,
         }
     }

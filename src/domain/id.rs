@@ -159,6 +159,13 @@ id!(
     ItemName, check_item, "^[A-Za-z_][A-Za-z0-9_]*$"
 );
 
+impl PurposeId {
+    /// Stands for every purpose that nothing in the policies names. No file can write it.
+    pub fn unregistered() -> Self {
+        Self("(unregistered)".into())
+    }
+}
+
 macro_rules! pair {
     ($name:ident) => {
         impl $name {

@@ -55,6 +55,10 @@ pub struct Interface {
     /// What the members of a JSON request body mean.
     #[serde(default)]
     pub body: Option<Body>,
+    /// Media types of request bodies that select nothing and pass as they come, such as `image/png`.
+    /// Any other body that is not JSON is refused, and so are these under a grant with a scope.
+    #[serde(default)]
+    pub opaque: Vec<String>,
     /// Response headers that pass besides the usual ones.
     #[serde(default)]
     pub headers: Vec<String>,

@@ -40,7 +40,7 @@ pub use self::record::{Folds, Recorder, Trail};
 pub use self::refusal::{Blame, Refusal, table};
 pub use self::request::Inbound;
 pub use self::route::{Target, Use, normalize, route};
-pub use self::worker::{Node, Side, Worker};
+pub use self::worker::{Held, Node, Side, Worker};
 
 use http::Response;
 
@@ -67,7 +67,8 @@ async fn pass(
     }
     let path = normalize(request.head.uri.path())?;
 
-    let asker = worker.identify(&view, &request, trail).await?;
+    let identity = worker.identify(&view, &request, trail).await?;
+    let asker = Asker::of(&identity);
     if let Some(listing) = catalog::answer(worker, &view, &asker, &request, &path, trail)? {
         return trail.listed(listing, &request.head.method, worker).await;
     }
@@ -81,11 +82,25 @@ async fn pass(
 
     let permit = worker.decide(&view, &asker, &target, &declared, trail.now())?;
     trail.permitted(&permit, &target);
+    body.check_against(&permit)?;
     let slot = worker.limit(&view, &asker, &permit, &target, trail)?;
     trail.allowed(slot)?;
 
+    let held = Held {
+        identity: &identity,
+        permit: &permit,
+        entry: &target.entry,
+        uses: &target.uses,
+        matter: declared.matter.as_ref(),
+    };
+    // What changes something at the department is on record, and still allowed, before it is sent.
+    if !target.method.is_safe() {
+        trail.durable().await?;
+        worker.still(&held)?;
+    }
     let unshaped = fetch::cache_or_fetch(worker, asking, &target, body, trail).await?;
-    let ready = answer::shape(worker, &permit, &asker, &target, unshaped, trail).await?;
+    let ready = answer::shape(worker, &held, &target, unshaped, trail).await?;
     trail.durable().await?;
+    worker.still(&held)?;
     Ok(ready)
 }

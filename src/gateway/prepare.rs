@@ -13,6 +13,7 @@ use crate::config::keys::Keys;
 use crate::domain::{Format, Interface, Mode, Parameter, Zone};
 use crate::gateway::identify::{Credentials, CredentialsError};
 use crate::gateway::metrics::{EntryMetrics, Metrics};
+use crate::gateway::route;
 use crate::policy::{EntrySource, Operation, Place, Sources, View};
 use crate::shape::{Action, Plan, PlanSpec};
 use crate::upstream::{Shared, UpstreamConfig};
@@ -65,6 +66,8 @@ pub struct PreparedOperation {
     /// Its path as the description writes it.
     pub template: Box<str>,
     segments: Vec<Segment>,
+    /// Whether its path ends with a slash.
+    trailing: bool,
     /// Its parameters.
     pub rules: Vec<Rule>,
     /// Media types its body may have.
@@ -267,15 +270,18 @@ impl PreparedOperation {
             method,
             template: operation.template.as_str().into(),
             segments,
+            trailing: operation.template.len() > 1 && operation.template.ends_with('/'),
             rules,
             bodies: operation.bodies.clone(),
             statuses: operation.statuses.clone(),
         })
     }
 
-    /// How many literal segments fit this path, or none if it does not fit.
-    pub fn fit(&self, rest: &[String]) -> Option<usize> {
-        if rest.len() != self.segments.len() {
+    /// How many literal segments fit this path, or none if it does not fit. A slash at the end is
+    /// part of a path (RFC 3986 §3.3); after the entry alone it says nothing.
+    pub fn fit(&self, path: &route::Path) -> Option<usize> {
+        let rest = path.rest();
+        if rest.len() != self.segments.len() || path.is_trailing() != self.trailing {
             return None;
         }
         let mut literals = 0;

@@ -1,7 +1,7 @@
 //! A request as it came in, and what its headers declare.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Request, header};
 use http_body_util::BodyExt as _;
 
 use crate::domain::{MatterCode, PurposeId, Timestamp};
+use crate::gateway::decide::Permit;
 use crate::gateway::listen::{Conn, HeadProblem, RequestBody, check_head};
 use crate::gateway::prepare::PreparedView;
 use crate::gateway::record::Trail;
@@ -49,8 +50,10 @@ impl Inbound {
 /// What the caller declares.
 #[derive(Debug, Default)]
 pub struct Declared {
-    /// The purpose (使用用途).
+    /// The purpose (使用用途), if an entry or a grant names it.
     pub purpose: Option<PurposeId>,
+    /// The purpose as written, if none does.
+    pub unregistered_purpose: Option<String>,
     /// The kind of matter (事项), if it is registered.
     pub matter: Option<MatterCode>,
     /// The matter as written, if it is not.
@@ -65,6 +68,14 @@ pub struct Declared {
     pub grant: Option<String>,
 }
 
+impl Declared {
+    /// The purpose that is judged.
+    pub fn judged_purpose(&self) -> Option<PurposeId> {
+        let unregistered = self.unregistered_purpose.as_ref().map(|_| PurposeId::unregistered());
+        self.purpose.clone().or(unregistered)
+    }
+}
+
 /// The request body as it will be forwarded.
 #[derive(Debug)]
 pub enum Forwarded {
@@ -74,6 +85,16 @@ pub enum Forwarded {
     Checked(Bytes),
     /// Passed on as it comes.
     Stream(RequestBody),
+}
+
+impl Forwarded {
+    /// Refuses what cannot be held against the rows that are granted.
+    pub fn check_against(&self, permit: &Permit) -> Result<(), Refusal> {
+        match self {
+            Self::Stream(_) if permit.is_scoped() => Err(Refusal::BodyNotDescribed),
+            Self::None | Self::Checked(_) | Self::Stream(_) => Ok(()),
+        }
+    }
 }
 
 /// Refuses a head that breaks HTTP or pretends to come from a gateway.
@@ -102,9 +123,13 @@ pub fn check(request: &Inbound) -> Result<(), Refusal> {
 pub fn declared(view: &PreparedView, headers: &HeaderMap) -> Result<Declared, Refusal> {
     let mut declared = Declared::default();
     if let Some(text) = single(headers, "helan-purpose")? {
-        let purpose = PurposeId::parse(text);
-        declared.purpose =
-            Some(purpose.map_err(|_| Refusal::HeaderNotValid { name: "Helan-Purpose" })?);
+        let purpose = PurposeId::parse(text)
+            .map_err(|_| Refusal::HeaderNotValid { name: "Helan-Purpose" })?;
+        if view.view.knows_purpose(&purpose) {
+            declared.purpose = Some(purpose);
+        } else {
+            declared.unregistered_purpose = Some(text.to_owned());
+        }
     }
     if let Some(text) = single(headers, "helan-grant")? {
         crate::domain::GrantId::parse(text)
@@ -175,7 +200,8 @@ fn fits(pattern: &str, case: &str) -> bool {
     }) && given.next().is_none()
 }
 
-/// Reads a JSON body to check it, or lets another kind of body stream.
+/// Reads a JSON body to check it. Another kind may stream only if the entry says that it selects
+/// nothing: what cannot be checked is refused.
 pub async fn body(
     target: &mut Target,
     request: Inbound,
@@ -185,22 +211,26 @@ pub async fn body(
     let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return Ok(Forwarded::None);
     };
-    let is_json = super::route::same_type("application/json", kind);
-    let interface = target.entry.source.entry.interface.as_ref();
-    let largest = interface.and_then(|i| i.body.as_ref()).map(|body| body.largest);
-    match (is_json, largest) {
-        (true, Some(largest)) => {
-            let bytes = read(request.body, largest).await?;
-            let bytes = check_body(target, &bytes)?;
-            trail.names(target);
-            Ok(Forwarded::Checked(bytes.into()))
-        }
-        // What cannot be checked is refused.
-        (true, None) => Err(Refusal::BodyNotDescribed),
-        (false, _) if request.head.method == Method::GET || request.head.method == Method::HEAD => {
-            Err(Refusal::BodyNotDescribed)
-        }
-        (false, _) => Ok(Forwarded::Stream(request.body)),
+    let Some(interface) = &target.entry.source.entry.interface else {
+        return Err(Refusal::BodyNotDescribed);
+    };
+    if super::route::is_json(kind) {
+        let Some(described) = &interface.body else { return Err(Refusal::BodyNotDescribed) };
+        let patience = Duration::from_millis(request.conn.bounds().body_total_ms.into());
+        let bytes = tokio::time::timeout(patience, read(request.body, described.largest))
+            .await
+            .map_err(|_| Refusal::BodyStalled)??;
+        let bytes = check_body(target, &bytes)?;
+        trail.names(target);
+        trail.waited();
+        return Ok(Forwarded::Checked(bytes.into()));
+    }
+    let method = &request.head.method;
+    let opaque = interface.opaque.iter().any(|known| super::route::same_type(known, kind));
+    if opaque && *method != Method::GET && *method != Method::HEAD {
+        Ok(Forwarded::Stream(request.body))
+    } else {
+        Err(Refusal::BodyNotDescribed)
     }
 }
 

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 use crate::cache::Cache;
 use crate::config::keys::Keys;
-use crate::domain::{ProfileId, Rate, Timestamp, Zone};
+use crate::domain::{MatterCode, ProfileId, Rate, Timestamp, Zone};
 use crate::gateway::Refusal;
 use crate::gateway::decide::{self, Ask, Asker, Memo, Permit};
 use crate::gateway::fetch::Origin;
@@ -16,10 +16,10 @@ use crate::gateway::identify::{
     self, CertificateFacts, Evidence, IdentifyError, Identity, KeySets,
 };
 use crate::gateway::limit::{Bounds, Limiters, Quota, RateKey, Slot, prefix_of};
-use crate::gateway::prepare::PreparedView;
+use crate::gateway::prepare::{Prepared, PreparedView};
 use crate::gateway::record::{Recorder, Trail};
 use crate::gateway::request::{Declared, Inbound};
-use crate::gateway::route::Target;
+use crate::gateway::route::{Target, Use};
 use crate::journal::Clock;
 use crate::policy::Overlay;
 use crate::shape::MaskKey;
@@ -79,6 +79,21 @@ impl Side {
     }
 }
 
+/// An allowed call and what it rests on, to be asked about until its last byte has left.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// Who was proved to be calling, and by what.
+    pub identity: &'a Identity,
+    /// What allowed it.
+    pub permit: &'a Permit,
+    /// The entry, as it was found.
+    pub entry: &'a Arc<Prepared>,
+    /// What its parameters work on.
+    pub uses: &'a [Use],
+    /// The kind of matter declared.
+    pub matter: Option<&'a MatterCode>,
+}
+
 /// One worker on one side: shared parts, connections and memory of its own.
 #[derive(Clone, Debug)]
 pub struct Worker {
@@ -101,7 +116,7 @@ impl Worker {
         view: &PreparedView,
         request: &Inbound,
         trail: &mut Trail,
-    ) -> Result<Asker, Refusal> {
+    ) -> Result<Identity, Refusal> {
         let headers = &request.head.headers;
         if !request.conn.trusted() {
             return Err(Refusal::NotProved { cause: IdentifyError::CertificateRevoked });
@@ -129,7 +144,35 @@ impl Worker {
         trail.caller(&identity);
         self.check_withdrawn(&identity, trail.now())?;
         Self::check_network(view, &identity, trail)?;
-        Ok(asker(&identity))
+        Ok(identity)
+    }
+
+    /// Whether a call that was allowed may go on at this moment: what it rests on has not ended, was
+    /// not withdrawn or frozen, and the View in force would allow it again.
+    pub fn still(&self, held: &Held<'_>) -> Result<(), Refusal> {
+        let now = self.node.clock.now();
+        // In this order: the overlay is emptied only after the View that took it in was stored.
+        let overlay = self.node.overlay();
+        let view = self.side.view();
+        if let Identity::Caller(caller) = held.identity {
+            let known = view.view.generation == held.permit.generation()
+                || view.credentials.hold(caller, now);
+            if !known || caller.expires <= now {
+                return Err(Refusal::NotProved { cause: IdentifyError::CredentialLapsed });
+            }
+            self.check_withdrawn(held.identity, now)?;
+        }
+        let asker = Asker::of(held.identity);
+        let ask = Ask {
+            asker: &asker,
+            entry: held.entry,
+            uses: held.uses,
+            purpose: held.permit.purpose(),
+            matter: held.matter,
+            grant: None,
+            now,
+        };
+        decide::still(&view, &overlay, &mut self.memo.borrow_mut(), (held.permit, &ask))
     }
 
     /// A credential that was withdrawn a moment ago proves nothing, whatever the View still holds.
@@ -176,11 +219,12 @@ impl Worker {
         declared: &Declared,
         now: Timestamp,
     ) -> Result<Permit, Refusal> {
+        let purpose = declared.judged_purpose();
         let ask = Ask {
             asker,
             entry: &target.entry,
             uses: &target.uses,
-            purpose: declared.purpose.as_ref(),
+            purpose: purpose.as_ref(),
             matter: declared.matter.as_ref(),
             grant: declared.grant.as_deref(),
             now,
@@ -190,6 +234,18 @@ impl Worker {
         }
         let overlay = self.node.overlay();
         decide::decide(view, &overlay, &mut self.memo.borrow_mut(), &ask)
+    }
+
+    /// What each claim of a caller to an entry would give it now.
+    pub fn preview(
+        &self,
+        view: &PreparedView,
+        asker: &Asker,
+        entry: &Arc<Prepared>,
+        now: Timestamp,
+    ) -> Vec<decide::Preview> {
+        let overlay = self.node.overlay();
+        decide::preview(view, &overlay, &mut self.memo.borrow_mut(), (asker, entry, now))
     }
 
     /// Takes a place under every per-call limit.
@@ -228,12 +284,4 @@ impl Worker {
         }
         self.node.limiters.take(&bounds, trail.now())
     }
-}
-
-fn asker(identity: &Identity) -> Asker {
-    let known = match identity {
-        Identity::Caller(caller) => Some((caller.organization.clone(), caller.application.clone())),
-        Identity::Anonymous => None,
-    };
-    Asker { known }
 }

@@ -106,6 +106,9 @@ pub struct Decided {
     /// The declared purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<PurposeId>,
+    /// The declared purpose, if no entry and no grant names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose_hash: Option<KeyedHash>,
     /// The declared matter, if it is registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matter: Option<MatterCode>,
@@ -162,6 +165,7 @@ impl Decided {
             path: None,
             parameters: Vec::new(),
             purpose: None,
+            purpose_hash: None,
             matter: None,
             matter_hash: None,
             case_hash: None,

@@ -1,6 +1,6 @@
 //! The immutable state a request reads, one per zone; swapped whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use crate::domain::{
     Agreement, Application, ApplicationId, Entry, EntryId, EntryState, Grant, GrantId, IssuerId,
     Mask, MaskId, MatterCode, NetworkId, OpeningClass, Organization, OrganizationId,
-    OrganizationKind, Zone,
+    OrganizationKind, PurposeId, Zone,
 };
 
 use super::{EntrySource, Issuer, Matter, Rules, Sources};
@@ -38,6 +38,7 @@ pub struct View {
     by_grant: Map<GrantId, Arc<Written>>,
     masks: BTreeMap<MaskId, Mask>,
     matters: Map<MatterCode, Matter>,
+    purposes: HashSet<PurposeId, RandomState>,
     /// Token issuers; each says in which zones it counts.
     pub issuers: BTreeMap<IssuerId, Issuer>,
 }
@@ -92,6 +93,7 @@ impl View {
             by_grant,
             masks: sources.masks.clone(),
             matters: sources.matters.iter().map(|(id, m)| (id.clone(), m.clone())).collect(),
+            purposes: purposes(sources),
             issuers: sources.issuers.clone(),
         }
     }
@@ -146,6 +148,11 @@ impl View {
         &self.masks
     }
 
+    /// Whether an entry or a grant names this purpose.
+    pub fn knows_purpose(&self, purpose: &PurposeId) -> bool {
+        self.purposes.contains(purpose)
+    }
+
     /// A registered kind of matter.
     pub fn matter(&self, code: &str) -> Option<(&MatterCode, &Matter)> {
         self.matters.get_key_value(code)
@@ -188,6 +195,12 @@ fn applications(
             })
         })
         .collect()
+}
+
+fn purposes(sources: &Sources) -> HashSet<PurposeId, RandomState> {
+    let of_entries = sources.entries.values().flat_map(|source| &source.entry.sharing.purposes);
+    let of_grants = sources.grants.values().flat_map(|grant| &grant.purposes);
+    of_entries.chain(of_grants).cloned().collect()
 }
 
 type Grants = Map<(OrganizationId, EntryId), Arc<[Arc<Written>]>>;

@@ -11,11 +11,14 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Interval;
 
 use super::shaping::Shaping;
-use crate::gateway::decide::{Asker, Held, Permit};
+use crate::domain::MatterCode;
+use crate::gateway::decide::Permit;
+use crate::gateway::identify::Identity;
+use crate::gateway::prepare::Prepared;
 use crate::gateway::record::Trail;
 use crate::gateway::refusal::Refusal;
-use crate::gateway::route::Target;
-use crate::gateway::worker::Worker;
+use crate::gateway::route::Use;
+use crate::gateway::worker::{Held, Worker};
 
 /// How often a body under way is checked against what was withdrawn meanwhile.
 const CHECK: Duration = Duration::from_secs(1);
@@ -155,9 +158,11 @@ fn how_it_broke(refusal: &Refusal) -> &'static str {
 /// Resets a body whose permit lapses or is withdrawn while it is under way.
 pub(super) struct Watch {
     worker: Worker,
+    identity: Identity,
     permit: Permit,
-    asker: Asker,
-    target: Arc<crate::gateway::prepare::Prepared>,
+    entry: Arc<Prepared>,
+    uses: Vec<Use>,
+    matter: Option<MatterCode>,
     every: Interval,
 }
 
@@ -168,14 +173,16 @@ impl fmt::Debug for Watch {
 }
 
 impl Watch {
-    pub(super) fn new(worker: &Worker, permit: &Permit, asker: &Asker, target: &Target) -> Self {
+    pub(super) fn new(worker: &Worker, held: &Held<'_>) -> Self {
         let mut every = tokio::time::interval_at(tokio::time::Instant::now() + CHECK, CHECK);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         Self {
             worker: worker.clone(),
-            permit: permit.clone(),
-            asker: asker.clone(),
-            target: Arc::clone(&target.entry),
+            identity: held.identity.clone(),
+            permit: held.permit.clone(),
+            entry: Arc::clone(held.entry),
+            uses: held.uses.to_vec(),
+            matter: held.matter.cloned(),
             every,
         }
     }
@@ -183,20 +190,14 @@ impl Watch {
     /// Whether the permit holds no more. Wakes the body when it is time to look again.
     fn poll_lapsed(&mut self, context: &mut Context<'_>) -> bool {
         while self.every.poll_tick(context).is_ready() {
-            let now = self.worker.node.clock.now();
-            let overlay = self.worker.node.overlay();
-            let view = self.worker.side.view();
-            let entry = &self.target.source.entry.id;
             let held = Held {
-                asker: &self.asker,
-                entry,
-                zone: self.worker.side.zone,
-                mode: self.target.mode,
-                now,
+                identity: &self.identity,
+                permit: &self.permit,
+                entry: &self.entry,
+                uses: &self.uses,
+                matter: self.matter.as_ref(),
             };
-            if !self.permit.holds(&held, &overlay)
-                || !self.permit.is_backed(&self.asker, entry, &view.view)
-            {
+            if self.worker.still(&held).is_err() {
                 return true;
             }
         }

@@ -14,11 +14,10 @@ use http::{HeaderMap, Method, Response, StatusCode, header};
 
 use crate::domain::Format;
 use crate::gateway::Refusal;
-use crate::gateway::decide::{Asker, Permit};
 use crate::gateway::fetch::Unshaped;
 use crate::gateway::record::Trail;
 use crate::gateway::route::Target;
-use crate::gateway::worker::Worker;
+use crate::gateway::worker::{Held as Allowed, Worker};
 
 pub use self::body::Body;
 pub(super) use self::headers::common;
@@ -62,15 +61,14 @@ impl Ready {
 }
 
 /// Reduces the department's answer to what the permit names.
-#[expect(clippy::too_many_arguments, reason = "each step hands over its own product")]
 pub async fn shape(
     worker: &Worker,
-    permit: &Permit,
-    asker: &Asker,
+    allowed: &Allowed<'_>,
     target: &Target,
     unshaped: Unshaped,
     trail: &mut Trail,
 ) -> Result<Ready, Refusal> {
+    let permit = allowed.permit;
     let status = unshaped.status;
     let mut head = headers::passed(target, &unshaped);
     common(&mut head, trail, worker);
@@ -86,15 +84,14 @@ pub async fn shape(
     let format = headers::check_type(target, &unshaped)?;
     head.insert(header::CONTENT_TYPE, headers::content_type(format, &unshaped));
     let mut shaping = Shaping::open(worker, permit, target, unshaped)?;
-    let held = shaping.hold(HELD).await?;
-    let held = match held {
+    let body = match shaping.hold(HELD).await? {
         Some(bytes) => {
             trail.shaped(&shaping.report());
             Held::Whole(bytes)
         }
         None => Held::Streaming(Box::new(shaping)),
     };
-    let tag = match (tag, &held) {
+    let tag = match (tag, &body) {
         (None, Held::Whole(bytes)) => headers::tag_of_bytes(worker, permit, bytes),
         (tag, Held::Whole(_) | Held::Streaming(_)) => tag,
     };
@@ -107,11 +104,11 @@ pub async fn shape(
         return Ok(Ready::whole(StatusCode::NOT_MODIFIED, head, Bytes::new()));
     }
     headers::tag(&mut head, tag);
-    if let Held::Whole(bytes) = &held {
+    if let Held::Whole(bytes) = &body {
         head.insert(header::CONTENT_LENGTH, bytes.len().into());
     }
-    let watch = Watch::new(worker, permit, asker, target);
-    Ok(Ready { status, headers: head, held, watch: Some(watch) })
+    let watch = matches!(&body, Held::Streaming(_)).then(|| Watch::new(worker, allowed));
+    Ok(Ready { status, headers: head, held: body, watch })
 }
 
 /// Whether an answer has no body by its method or status (RFC 9110 §6.4.1).

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::json;
 use crate::domain::{
-    Entry, EntryId, GrantId, Item, ItemName, LegalBasis, MatterCode, Mode, OpeningClass, PurposeId,
-    SharingClass, Term, Timestamp, UpdateCycle,
+    Denial, Entry, EntryId, GrantId, Item, ItemName, LegalBasis, MatterCode, Mode, OpeningClass,
+    PurposeId, SharingClass, Term, Timestamp, UpdateCycle,
 };
 use crate::gateway::Refusal;
-use crate::gateway::decide::{Asker, Decision, preview};
+use crate::gateway::decide::{Asker, Preview};
 use crate::gateway::limit::{Left, Quota};
 use crate::gateway::prepare::{Prepared, PreparedView};
 use crate::gateway::worker::Worker;
@@ -126,9 +126,10 @@ pub(super) fn page(
     now: Timestamp,
 ) -> Result<Vec<u8>, Refusal> {
     let entry = &prepared.source.entry;
-    let decisions = preview(view, asker, prepared, now);
-    let granted =
-        |item: &Item| decisions.iter().any(|d| d.outcome.is_ok() && d.items.contains(&item.name));
+    let previews = worker.preview(view, asker, prepared, now);
+    let granted = |item: &Item| {
+        previews.iter().any(|one| one.is_allowed() && one.decision.items.contains(&item.name))
+    };
     let items = entry.items.iter().map(|item| Field {
         name: &item.name,
         title: &item.title,
@@ -155,14 +156,17 @@ pub(super) fn page(
         },
         opening: entry.opening.class,
         items: items.collect(),
-        claims: decisions.iter().map(|decision| seen(worker, decision, now)).collect(),
+        claims: previews.iter().map(|one| seen(worker, one, now)).collect(),
         call: mounted.then(|| format!("/{}", entry.id)),
         openapi: mounted.then(|| format!("/catalog/{}/openapi.json", entry.id)),
         apply: how_to_apply(entry.sharing.class),
     })
 }
 
-fn seen<'a>(worker: &Worker, decision: &'a Decision, now: Timestamp) -> Seen<'a> {
+fn seen<'a>(worker: &Worker, preview: &'a Preview, now: Timestamp) -> Seen<'a> {
+    let decision = &preview.decision;
+    let denial = decision.outcome.err();
+    let stopped = preview.stopped.map(|how| Refusal::Stopped { how }.described());
     let grant = decision.grant.as_ref().map(|written| written.grant.as_ref());
     let quota = grant.and_then(|grant| {
         let limits = &grant.limits;
@@ -172,9 +176,9 @@ fn seen<'a>(worker: &Worker, decision: &'a Decision, now: Timestamp) -> Seen<'a>
     });
     Seen {
         grant: grant.map(|grant| &grant.id),
-        allowed: decision.outcome.is_ok(),
-        denial: decision.outcome.err().map(crate::domain::Denial::code),
-        remedy: decision.outcome.err().map(crate::domain::Denial::remedy),
+        allowed: preview.is_allowed(),
+        denial: stopped.map(|said| said.code).or(denial.map(Denial::code)),
+        remedy: stopped.map(|said| said.remedy[0]).or(denial.map(Denial::remedy)),
         items: &decision.items,
         term: grant.map(|grant| &grant.term),
         purposes: grant.map_or(&[], |grant| &grant.purposes),

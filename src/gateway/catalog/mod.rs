@@ -75,7 +75,7 @@ pub fn answer(
         ),
         [organization, name, "openapi.json"] => (
             "/catalog/{organization}/{entry}/openapi.json",
-            openapi::document(view, asker, found(organization, name)?, trail.now())?,
+            openapi::document(worker, view, asker, (found(organization, name)?, trail.now()))?,
         ),
         _ => return Err(Refusal::NoSuchEntry),
     };

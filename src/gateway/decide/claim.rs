@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Ask, Asker};
+use super::{Ask, Asker, Memo};
 use crate::domain::{
-    ApplicationId, ApplicationState, Denial, EntryId, Format, Item, ItemName, Mask, MaskId, Mode,
-    OrganizationState, PurposeId, Sensitivity, Timestamp, Zone,
+    ApplicationId, Denial, EntryId, Format, Item, ItemName, Mask, MaskId, Mode, PurposeId,
+    Sensitivity, Timestamp, Zone,
 };
 use crate::gateway::Refusal;
 use crate::gateway::prepare::{Prepared, PreparedView};
@@ -26,6 +26,8 @@ pub struct Decision {
     pub until: Timestamp,
     /// The items that may leave.
     pub items: Vec<ItemName>,
+    /// The same items, and how each leaves.
+    actions: Vec<(ItemName, Action)>,
     /// Whether one of them is sensitive.
     pub sensitive: bool,
     /// A name for grant, items and masks as they are applied.
@@ -44,6 +46,32 @@ impl Decision {
             (Some(id), Some(written)) => written.grant.id.as_str() == id,
             (Some(_), None) => false,
         }
+    }
+}
+
+impl Decision {
+    /// Whether an item leaves as the department has it.
+    pub(super) fn leaves_unmasked(&self, item: &ItemName) -> bool {
+        self.actions.iter().any(|(name, action)| name == item && *action == Action::Keep)
+    }
+
+    /// Whether another decision rests on the same grant, or both on none.
+    pub(super) fn rests_on_the_same(&self, other: &Self) -> bool {
+        let id = |decision: &Self| decision.grant.as_ref().map(|written| written.grant.id.clone());
+        id(self) == id(other)
+    }
+
+    /// Whether all that an earlier decision let out may still leave, masked no less.
+    pub(super) fn covers(&self, earlier: &Self) -> bool {
+        let scope = |decision: &Self| {
+            decision.grant.as_ref().map(|written| written.grant.scope.clone()).unwrap_or_default()
+        };
+        let leaves = |(name, before): &(ItemName, Action)| {
+            self.actions
+                .iter()
+                .any(|(now, action)| now == name && (action == before || *action == Action::Keep))
+        };
+        scope(self) == scope(earlier) && earlier.actions.iter().all(leaves)
     }
 }
 
@@ -72,27 +100,47 @@ pub(super) fn evaluate(view: &PreparedView, ask: &Ask<'_>) -> Arc<[Arc<Decision>
     decisions.into()
 }
 
+/// What a claim would give a caller now.
+#[derive(Debug)]
+pub struct Preview {
+    /// What the rules say of it, less what was withdrawn a moment ago.
+    pub decision: Arc<Decision>,
+    /// What stands against it besides the rules.
+    pub stopped: Option<Denied>,
+}
+
+impl Preview {
+    /// Whether a call would be allowed.
+    pub fn is_allowed(&self) -> bool {
+        self.stopped.is_none() && self.decision.outcome.is_ok()
+    }
+}
+
 /// What each claim of this caller would allow if a call declared its first purpose and matter.
 pub fn preview(
     view: &PreparedView,
-    asker: &Asker,
-    entry: &Arc<Prepared>,
-    now: Timestamp,
-) -> Vec<Arc<Decision>> {
+    overlay: &Overlay,
+    memo: &mut Memo,
+    (asker, entry, now): (&Asker, &Arc<Prepared>, Timestamp),
+) -> Vec<Preview> {
     let ask = Ask { asker, entry, uses: &[], purpose: None, matter: None, grant: None, now };
-    evaluate(view, &ask)
-        .iter()
-        .map(|decision| match &decision.grant {
-            None => Arc::clone(decision),
-            Some(written) => {
-                let ask = Ask {
-                    purpose: written.grant.purposes.first(),
-                    matter: written.grant.matters.first(),
-                    ..ask
-                };
-                let items = granted(entry.source.entry.items.iter(), written);
-                let actions = written_actions(&view.view, written, &items);
-                Arc::new(self::decision(&view.view, &ask, Some(written), &items, &actions))
+    let stopped = stopped(asker, &entry.source.entry.id, view.view.zone, overlay);
+    let all = memo.decisions(view, &ask);
+    all.iter()
+        .map(|decision| {
+            let first = decision.grant.as_ref().map(|written| written.grant.as_ref());
+            let ask = Ask {
+                purpose: first.and_then(|grant| grant.purposes.first()),
+                matter: first.and_then(|grant| grant.matters.first()),
+                ..ask
+            };
+            let again = memo.decisions(view, &ask);
+            let same = again.iter().find(|now| now.rests_on_the_same(decision));
+            let decision = Arc::clone(same.unwrap_or(decision));
+            match narrowed(view, &ask, &decision, overlay) {
+                Err(Refusal::Stopped { how }) => Preview { decision, stopped: Some(how) },
+                Ok(Some(left)) => Preview { decision: left, stopped },
+                Ok(None) | Err(_) => Preview { decision, stopped },
             }
         })
         .collect()
@@ -155,6 +203,7 @@ fn decision(
         articles: verdict.articles,
         until: verdict.until.unwrap_or(Timestamp::from_millis(i64::MAX)),
         items: actions.iter().map(|(name, _)| name.clone()).collect(),
+        actions: actions.to_vec(),
         sensitive: items.iter().any(|item| item.sensitivity != Sensitivity::None),
         version: version(ask.entry, written, actions),
         plan,
@@ -232,18 +281,6 @@ fn version(
     format!("{}|{grant}|{actions:?}", entry.source.version)
 }
 
-/// Whether this purpose is one that some claim knows, so that remembering it is bounded.
-pub(super) fn names_purpose(view: &PreparedView, ask: &Ask<'_>, purpose: &PurposeId) -> bool {
-    let entry = &ask.entry.source.entry;
-    entry.sharing.purposes.contains(purpose)
-        || ask.asker.known.as_ref().is_some_and(|(organization, _)| {
-            view.view
-                .grants(organization, &entry.id)
-                .iter()
-                .any(|written| written.grant.purposes.contains(purpose))
-        })
-}
-
 /// Whether something withdrawn or frozen stands against any claim of this caller to this entry.
 pub(super) fn stopped(
     asker: &Asker,
@@ -315,11 +352,6 @@ pub(super) struct About<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Whether a body that is under way may go on under this decision.
-pub(super) fn still_granted(decision: &Decision, about: &About<'_>, overlay: &Overlay) -> bool {
-    overlay.is_empty() || matches!(withdrawn(decision, about, overlay), Withdrawn::Nothing)
-}
-
 /// The decision with what was withdrawn a moment ago taken out; none if nothing was.
 pub(super) fn narrowed(
     view: &PreparedView,
@@ -355,31 +387,4 @@ pub(super) fn narrowed(
         Ok(()) => Ok(Some(Arc::new(decision))),
         Err(denial) => Err(Refusal::Denied { denial, articles: decision.articles }),
     }
-}
-
-/// Whether a later View still holds what a decision rests on.
-pub(super) fn is_backed(decision: &Decision, asker: &Asker, entry: &EntryId, view: &View) -> bool {
-    let Some(source) = view.entry(entry.as_str()) else { return false };
-    let live = asker.known.as_ref().is_none_or(|(organization, application)| {
-        view.organization(organization).is_some_and(|o| o.state == OrganizationState::Live)
-            && view
-                .application(application)
-                .is_some_and(|a| a.application.state == ApplicationState::Live)
-    });
-    if !live {
-        return false;
-    }
-    let Some(written) = &decision.grant else {
-        return decision
-            .items
-            .iter()
-            .all(|name| source.entry.items.iter().any(|item| item.name == *name));
-    };
-    let Some(current) = view.grant(&written.grant.id) else { return false };
-    current.version == written.version
-        || (current.grant.state == written.grant.state
-            && current.grant.term.covers(&written.grant.term)
-            && decision.items.iter().all(|item| current.grant.items.contains(item))
-            && written.grant.purposes.iter().all(|p| current.grant.purposes.contains(p))
-            && written.grant.modes.iter().all(|m| current.grant.modes.contains(m)))
 }

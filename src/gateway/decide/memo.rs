@@ -16,8 +16,9 @@ const MOST: usize = 200_000;
 
 /// One worker's memory of what the rules said about claims.
 ///
-/// Case numbers, scope values and addresses are no part of it: only what is registered is, so that
-/// strangers cannot make it grow.
+/// Case numbers, scope values and addresses are no part of it, and a purpose that nothing in the View
+/// names is [`PurposeId::unregistered`]: only what is registered counts, so strangers cannot make it
+/// grow.
 #[derive(Debug, Default)]
 pub struct Memo {
     generation: u64,
@@ -42,6 +43,10 @@ struct Answer {
 impl Memo {
     /// What the rules say about each claim this caller has.
     pub(super) fn decisions(&mut self, view: &PreparedView, ask: &Ask<'_>) -> Arc<[Arc<Decision>]> {
+        if view.view.generation < self.generation {
+            // A call that began before the last swap.
+            return claim::evaluate(view, ask);
+        }
         if self.generation != view.view.generation || self.answers.len() > MOST {
             self.answers.clear();
             self.generation = view.view.generation;
@@ -59,12 +64,9 @@ impl Memo {
             return Arc::clone(&answer.decisions);
         }
         let decisions = claim::evaluate(view, ask);
-        let known = ask.purpose.is_none_or(|purpose| claim::names_purpose(view, ask, purpose));
-        if known {
-            let until = decisions.iter().map(|decision| decision.until).min();
-            let until = until.unwrap_or(Timestamp::from_millis(i64::MAX));
-            self.answers.insert(key, Answer { decisions: Arc::clone(&decisions), until });
-        }
+        let until = decisions.iter().map(|decision| decision.until).min();
+        let until = until.unwrap_or(Timestamp::from_millis(i64::MAX));
+        self.answers.insert(key, Answer { decisions: Arc::clone(&decisions), until });
         decisions
     }
 }

@@ -11,16 +11,16 @@ mod memo;
 use std::sync::Arc;
 
 use crate::domain::{
-    ApplicationId, Denial, EntryId, ItemName, MatterCode, Mode, OrganizationId, PurposeId,
-    Timestamp, Zone,
+    ApplicationId, Denial, ItemName, MatterCode, Mode, OrganizationId, PurposeId, Timestamp, Zone,
 };
 use crate::gateway::Refusal;
+use crate::gateway::identify::Identity;
 use crate::gateway::prepare::{Prepared, PreparedView};
 use crate::gateway::route::Use;
-use crate::policy::{Citation, Overlay, View, Written};
+use crate::policy::{Citation, Denied, Overlay, Written};
 use crate::shape::Plan;
 
-pub use self::claim::{Decision, preview};
+pub use self::claim::{Decision, Preview, preview};
 pub use self::memo::Memo;
 
 /// Proof that the law and a grant allow this call. Only [`decide`] makes one.
@@ -67,51 +67,20 @@ impl Permit {
         self.purpose.as_ref()
     }
 
-    /// The moment at which it must be decided anew.
-    pub fn until(&self) -> Timestamp {
-        self.decision.until
+    /// Generation of the View it was made from.
+    pub fn generation(&self) -> u64 {
+        self.decision.generation
+    }
+
+    /// Whether only some rows are granted.
+    pub fn is_scoped(&self) -> bool {
+        self.grant().is_some_and(|written| !written.grant.scope.is_empty())
     }
 
     /// A name for the exact reduction that was applied: grant, items and masks.
     pub fn version(&self) -> &str {
         &self.decision.version
     }
-
-    /// Whether it still holds: its moment has not come, and nothing was withdrawn or frozen.
-    pub fn holds(&self, held: &Held<'_>, overlay: &Overlay) -> bool {
-        let about = claim::About {
-            entry: held.entry,
-            application: held.asker.known.as_ref().map(|(_, application)| application),
-            purpose: self.purpose.as_ref(),
-            mode: held.mode,
-            now: held.now,
-        };
-        held.now < self.decision.until
-            && claim::stopped(held.asker, held.entry, held.zone, overlay).is_none()
-            && claim::still_granted(&self.decision, &about, overlay)
-    }
-
-    /// Whether the View in force still backs it: a body under way must not outlive a withdrawal
-    /// that has become a View meanwhile.
-    pub fn is_backed(&self, asker: &Asker, entry: &EntryId, view: &View) -> bool {
-        view.generation == self.decision.generation
-            || claim::is_backed(&self.decision, asker, entry, view)
-    }
-}
-
-/// What a permit is held against while a body is under way.
-#[derive(Clone, Copy, Debug)]
-pub struct Held<'a> {
-    /// Who asked.
-    pub asker: &'a Asker,
-    /// For which entry.
-    pub entry: &'a EntryId,
-    /// On which side of the gate.
-    pub zone: Zone,
-    /// In which mode.
-    pub mode: Mode,
-    /// The moment.
-    pub now: Timestamp,
 }
 
 /// Who asks.
@@ -119,6 +88,20 @@ pub struct Held<'a> {
 pub struct Asker {
     /// The organization and its application; none for the public.
     pub known: Option<(OrganizationId, ApplicationId)>,
+}
+
+impl Asker {
+    /// Whoever was proved to be calling.
+    pub fn of(identity: &Identity) -> Self {
+        Self {
+            known: match identity {
+                Identity::Caller(caller) => {
+                    Some((caller.organization.clone(), caller.application.clone()))
+                }
+                Identity::Anonymous => None,
+            },
+        }
+    }
 }
 
 /// What is asked besides the target.
@@ -188,7 +171,7 @@ fn try_claim(
     }
     let narrowed = claim::narrowed(view, ask, decision, overlay)?;
     let decision = narrowed.as_ref().unwrap_or(decision);
-    check_uses(decision, ask.uses)?;
+    check_uses(view, decision, ask.uses)?;
     let only =
         decision.grant.as_ref().and_then(|written| match written.grant.purposes.as_slice() {
             [only] => Some(only),
@@ -197,12 +180,51 @@ fn try_claim(
     Ok(Permit { decision: Arc::clone(decision), purpose: ask.purpose.or(only).cloned() })
 }
 
-/// Every item that the request selects, filters or sorts by must be granted, and within scope.
-fn check_uses(decision: &Decision, uses: &[Use]) -> Result<(), Refusal> {
+/// Whether a call that was allowed may go on: nothing that it rests on has ended, was withdrawn or
+/// frozen since, and whatever View is in force would allow all of it again.
+pub fn still(
+    view: &PreparedView,
+    overlay: &Overlay,
+    memo: &mut Memo,
+    (permit, ask): (&Permit, &Ask<'_>),
+) -> Result<(), Refusal> {
+    let made = &permit.decision;
+    if overlay.is_empty() && view.view.generation == made.generation && ask.now < made.until {
+        return Ok(());
+    }
+    let id = &ask.entry.source.entry.id;
+    if let Some(how) = claim::stopped(ask.asker, id, view.view.zone, overlay) {
+        return Err(Refusal::Stopped { how });
+    }
+    let gone = || Refusal::Stopped { how: Denied::Withdrawn };
+    let ask = Ask { entry: view.entry(id.as_str()).ok_or_else(gone)?, ..*ask };
+    let decisions = memo.decisions(view, &ask);
+    let now = decisions.iter().find(|now| now.rests_on_the_same(made)).ok_or_else(gone)?;
+    if let Err(denial) = now.outcome {
+        return Err(Refusal::Denied { denial, articles: now.articles.clone() });
+    }
+    let narrowed = claim::narrowed(view, &ask, now, overlay)?;
+    let now = narrowed.as_ref().unwrap_or(now);
+    if !now.covers(made) {
+        return Err(gone());
+    }
+    check_uses(view, now, ask.uses)
+}
+
+/// Every item that the request selects, filters or sorts by must be granted, and within scope. The
+/// public may not filter on what leaves masked: the answer would tell what the mask hides.
+fn check_uses(view: &PreparedView, decision: &Decision, uses: &[Use]) -> Result<(), Refusal> {
     for used in uses {
-        if !decision.items.contains(&used.item) {
-            let articles = decision.articles.clone();
-            return Err(Refusal::Denied { denial: Denial::ItemNotGranted, articles });
+        let probes = view.view.zone == Zone::Opening && used.value.is_some();
+        let may = if probes {
+            decision.leaves_unmasked(&used.item)
+        } else {
+            decision.items.contains(&used.item)
+        };
+        if !may {
+            let denial = Denial::ItemNotGranted;
+            let articles = view.view.rules.cited_for(denial).into_iter().collect();
+            return Err(Refusal::Denied { denial, articles });
         }
         let Some(written) = &decision.grant else { continue };
         for scope in written.grant.scope.iter().filter(|scope| scope.item == used.item) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_lc_rs::{constant_time, hmac};
 use foldhash::fast::RandomState;
 
+use super::{Caller, is_live};
 use crate::config::keys::{KeyPurpose, Keys, from_hex};
 use crate::domain::{
     Application, ApplicationId, ApplicationState, Credential, IssuerId, Organization,
@@ -24,12 +25,15 @@ pub struct Credentials {
     /// By the `iss` claim.
     pub(super) issuers: Index<Box<str>, Trusted>,
     keys: Index<Box<str>, HeldKey>,
+    /// Every credential by its name.
+    held: Index<Arc<str>, Held>,
     /// What an unknown key is hashed with, so that it costs what a known one costs.
     spare: hmac::Key,
     dormant: Vec<String>,
 }
 
 /// A credential and whose it is.
+#[derive(Clone)]
 pub(super) struct Held {
     pub(super) seat: Arc<Seat>,
     pub(super) until: Option<Timestamp>,
@@ -86,6 +90,7 @@ impl Credentials {
                 names: Index::default(),
                 issuers: Index::default(),
                 keys: Index::default(),
+                held: Index::default(),
                 spare,
                 dormant: Vec::new(),
             },
@@ -110,6 +115,18 @@ impl Credentials {
     /// Keys that cannot be verified by this node, because it lacks the key they were hashed under.
     pub fn dormant(&self) -> &[String] {
         &self.dormant
+    }
+
+    /// Whether every credential that a caller showed still proves that it is who it was.
+    pub fn hold(&self, caller: &Caller, now: Timestamp) -> bool {
+        caller.credentials.iter().all(|name| {
+            self.held.get(name).is_some_and(|held| {
+                held.seat.application == caller.application
+                    && held.seat.application_is_live
+                    && held.seat.organization_is_live
+                    && is_live(held, now)
+            })
+        })
     }
 
     /// Who holds this `Helan-Key`. An unknown id costs as much as a known one.
@@ -183,6 +200,7 @@ impl Builder<'_> {
                 until: credential.until(),
                 name: credential.name().into(),
             };
+            self.credentials.held.insert(Arc::clone(&held.name), held.clone());
             if let Err(problem) = self.hold(credential, held) {
                 self.problems.push(format!(
                     "application `{}`: {} credential: {problem}",

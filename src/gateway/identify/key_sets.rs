@@ -3,7 +3,8 @@
 //!
 //! Each address has one task on the control runtime, which fetches it at start, on a schedule and
 //! when a token names an unknown key, the latter never twice within [`SPACING`]: strangers cannot make
-//! us flood an issuer. What was fetched last stays in force until something sound replaces it.
+//! us flood an issuer. What was fetched last stays in force until something sound replaces it, or for
+//! [`BELIEVED`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -32,6 +33,9 @@ const SPACING: Duration = Duration::from_secs(30);
 const FETCH: Duration = Duration::from_secs(2);
 /// How long a call waits for one: a little longer than it may take.
 const WAIT: Duration = Duration::from_millis(2_500);
+/// How long keys are believed that cannot be fetched again. An issuer that takes a stolen key back
+/// must not be overruled for ever by a fault on the way to it.
+const BELIEVED: Duration = Duration::from_hours(1);
 
 pub(super) type Sets = HashMap<IssuerId, Kept, RandomState>;
 
@@ -173,6 +177,22 @@ impl KeySets {
         });
     }
 
+    /// Believes the keys of an issuer no longer.
+    fn forget(&self, issuer: &IssuerId, url: &str) {
+        let generation = self.generations.fetch_add(1, Ordering::Relaxed);
+        self.sets.rcu(|sets| {
+            let mut sets = Sets::clone(sets);
+            if let Some(kept) = sets.get_mut(issuer)
+                && matches!(&kept.location, KeySet::Url(now) if now == url)
+            {
+                kept.keys = None;
+                kept.text.clear();
+                kept.generation = generation;
+            }
+            sets
+        });
+    }
+
     /// Swaps all sets, keeping what a keeper took in the meantime.
     fn swap(&self, sets: &Sets) {
         self.sets.rcu(|now| {
@@ -207,12 +227,14 @@ impl Keeper {
 /// Keeps the keys at an address fresh until nobody wants them any more.
 async fn keep(sets: Weak<KeySets>, issuer: IssuerId, url: String, mut inbox: Inbox) {
     let mut wished_at: Option<Instant> = None;
+    let mut good_at = Instant::now();
     loop {
         let fetched = fetch(&url).await;
         let Some(sets) = sets.upgrade() else { return };
         let pause = match fetched {
             Ok((text, keys)) => {
                 sets.take(&issuer, &url, &keys, &text);
+                good_at = Instant::now();
                 REFRESH
             }
             Err(error) => {
@@ -220,8 +242,12 @@ async fn keep(sets: Weak<KeySets>, issuer: IssuerId, url: String, mut inbox: Inb
                     issuer = %issuer,
                     url,
                     error,
-                    "the keys of an issuer cannot be fetched; the last good ones stay in force"
+                    "the keys of an issuer cannot be fetched; the last good ones stay in force for \
+                     an hour"
                 );
+                if good_at.elapsed() > BELIEVED {
+                    sets.forget(&issuer, &url);
+                }
                 SPACING
             }
         };

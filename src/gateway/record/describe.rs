@@ -64,6 +64,7 @@ impl Trail {
         self.decided.case_hash = hash(&declared.case, KeyPurpose::Subject);
         self.decided.operator_hash = hash(&declared.operator, KeyPurpose::Operator);
         self.decided.purpose.clone_from(&declared.purpose);
+        self.decided.purpose_hash = hash(&declared.unregistered_purpose, KeyPurpose::Subject);
         self.decided.matter.clone_from(&declared.matter);
         if let Some(fits) = declared.case_fits {
             self.decided.checks.insert(Cow::Borrowed("case"), fits);
@@ -76,7 +77,9 @@ impl Trail {
             self.decided.grant = Some(written.grant.id.clone());
             self.decided.grant_version = Some(written.version.clone());
         }
-        self.decided.purpose = permit.purpose().cloned();
+        if self.decided.purpose_hash.is_none() {
+            self.decided.purpose = permit.purpose().cloned();
+        }
         self.decided.items = permit.items().to_vec();
         self.decided.articles = permit.articles().iter().map(|c| citation(c)).collect();
         if !target.uses.is_empty() {

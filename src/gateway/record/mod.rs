@@ -84,6 +84,11 @@ impl Trail {
         self.decided.time
     }
 
+    /// A body took its time: the call is judged by the moment it was whole.
+    pub fn waited(&mut self) {
+        self.decided.time = self.recorder.journal.clamp(self.recorder.clock.now());
+    }
+
     /// The call's id, sent in `Helan-Transaction`.
     pub fn transaction(&self) -> Uuid {
         self.decided.transaction

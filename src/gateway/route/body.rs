@@ -28,9 +28,16 @@ fn walk(
         return Err(Refusal::BodyNotValid);
     }
     let length = path.len();
+    if length > 0 && !is_described(target, path, value) {
+        return Err(Refusal::BodyNotValid);
+    }
     match value {
         Value::Object(members) => {
             for (name, member) in members {
+                // A path is told apart by these.
+                if name.contains(['.', '[', ']']) {
+                    return Err(Refusal::BodyNotValid);
+                }
                 if length > 0 {
                     path.push('.');
                 }
@@ -67,6 +74,26 @@ fn walk(
             target.note(&rule, &text)
         }
     }
+}
+
+/// Whether the entry names this member, or one within it: an object or array without any plain value
+/// in it may say something to the department, too.
+fn is_described(target: &Target, path: &str, value: &Value) -> bool {
+    let within = match value {
+        Value::Object(_) => ".",
+        Value::Array(_) => "[]",
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => "",
+    };
+    let interface = target.entry.source.entry.interface.as_ref();
+    let body = interface.and_then(|interface| interface.body.as_ref());
+    body.is_some_and(|body| {
+        body.members.keys().any(|member| {
+            member.strip_prefix(path).is_some_and(|rest| match within {
+                "" => rest.is_empty(),
+                within => rest.starts_with(within),
+            })
+        })
+    })
 }
 
 /// A JSON value in which no object names a member twice.

@@ -125,7 +125,7 @@ fn find(entry: &Prepared, method: &Method, path: &Path) -> Result<usize, Refusal
     let mut best: Option<(usize, usize)> = None;
     let mut allow: Vec<&str> = Vec::new();
     for (at, operation) in entry.operations.iter().enumerate() {
-        let Some(literals) = operation.fit(path.rest()) else { continue };
+        let Some(literals) = operation.fit(path) else { continue };
         // HEAD asks for what GET would answer (RFC 9110 §9.3.2).
         let same = operation.method == *method
             || (*method == Method::HEAD && operation.method == Method::GET);
@@ -168,13 +168,18 @@ fn header_parameters(target: &mut Target, headers: &HeaderMap) -> Result<(), Ref
     let entry = Arc::clone(&target.entry);
     let Some(operation) = entry.operations.get(target.operation) else { return Ok(()) };
     for rule in operation.rules.iter().filter(|rule| rule.place == Place::Header) {
+        let fixed =
+            rule.meaning.as_ref().is_some_and(|meaning| meaning.usage == ParameterUse::Fixed);
         let mut values = headers.get_all(rule.name.as_ref()).iter();
         let Some(value) = values.next() else {
-            if rule.required {
+            if rule.required && !fixed {
                 return Err(Refusal::ParameterMissing { name: rule.name.to_string() });
             }
             continue;
         };
+        if fixed {
+            return Err(Refusal::ParameterNotDescribed);
+        }
         if values.next().is_some() {
             return Err(Refusal::ParameterRepeated);
         }
@@ -202,6 +207,12 @@ fn refuse_undescribed_body(target: &Target, headers: &HeaderMap) -> Result<(), R
     } else {
         Err(Refusal::BodyNotDescribed)
     }
+}
+
+/// Whether a media type is JSON (RFC 8259, RFC 6839 §3.1).
+pub(super) fn is_json(given: &str) -> bool {
+    let essence = given.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    essence == "application/json" || essence.ends_with("+json")
 }
 
 /// Whether two media types are the same but for parameters (RFC 9110 §8.3.1).

@@ -32,6 +32,11 @@ impl Path {
     pub fn rest(&self) -> &[String] {
         &self.rest
     }
+
+    /// Whether a slash stands after the last of them.
+    pub fn is_trailing(&self) -> bool {
+        self.trailing && !self.rest.is_empty()
+    }
 }
 
 /// Takes a path apart, refusing whatever two programs could read differently.
@@ -92,7 +97,7 @@ pub(super) fn write_rest(path: &Path, out: &mut String) {
         out.push('/');
         out.extend(utf8_percent_encode(segment, ENCODED));
     }
-    if out.is_empty() || (path.trailing && !path.rest.is_empty()) {
+    if out.is_empty() || path.is_trailing() {
         out.push('/');
     }
 }

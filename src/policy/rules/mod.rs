@@ -83,6 +83,12 @@ impl Rules {
         all
     }
 
+    /// The rule that is told first among those that say no for this reason.
+    pub fn cited_for(&self, denial: Denial) -> Option<Arc<Citation>> {
+        let said = self.citations.values().filter(|citation| citation.denial == Some(denial));
+        said.min_by_key(|citation| (citation.order, citation.rule.clone())).map(Arc::clone)
+    }
+
     /// The items a caller of this kind may have without a written grant; nobody in particular has no
     /// kind.
     pub fn standing<'e>(

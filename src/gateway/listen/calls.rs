@@ -82,7 +82,7 @@ fn objection(writing: Writing, headers: &HeaderMap) -> Option<HeadProblem> {
         Writing::Plain => None,
         Writing::BareLineFeed => Some(HeadProblem::BareLineFeed),
         Writing::TwoLengths => Some(HeadProblem::AmbiguousLength),
-        // Pipelined: nobody saw whether a length stood beside the chunks.
+        // Nobody saw whether a length stood beside the chunks.
         Writing::Unseen => {
             headers.contains_key(TRANSFER_ENCODING).then_some(HeadProblem::AmbiguousLength)
         }

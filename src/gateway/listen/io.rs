@@ -20,10 +20,10 @@ use super::pulse::Pulse;
 /// Most bytes thrown away after an answer was given to a request that was not read to its end.
 const LINGER_BYTES: usize = 1 << 20;
 
-/// Room into which heads are read first, shared by the connections of a worker.
+/// Room into which HTTP/1 is read first, shared by the connections of a worker.
 pub(super) type Scratch = Rc<RefCell<Box<[u8]>>>;
 
-/// Room for one read of a head.
+/// Room for one read.
 pub(super) fn scratch() -> Scratch {
     Rc::new(RefCell::new(vec![0; 16 * 1024].into_boxed_slice()))
 }
@@ -52,8 +52,8 @@ impl Io {
         Self { stream, conn, pulse, scratch, closed: false, thrown_away: 0 }
     }
 
-    /// Reads the bytes of a head where they can be looked at.
-    fn poll_head(
+    /// Reads where the bytes can be looked at.
+    fn poll_seen(
         &mut self,
         cx: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
@@ -63,7 +63,7 @@ impl Io {
         let Some(room) = scratch.get_mut(..most) else { return Poll::Ready(Ok(())) };
         let mut read = ReadBuf::new(room);
         ready!(Pin::new(self.stream.inner_mut()).poll_read(cx, &mut read))?;
-        self.pulse.head_bytes(read.filled());
+        self.pulse.read(read.filled());
         cursor.put_slice(read.filled());
         Poll::Ready(Ok(()))
     }
@@ -112,8 +112,8 @@ impl Read for Io {
         cx: &mut Context<'_>,
         cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.pulse.expects_head() {
-            return self.poll_head(cx, cursor);
+        if !self.pulse.is_http2() {
+            return self.poll_seen(cx, cursor);
         }
         let result = Pin::new(&mut self.stream).poll_read(cx, cursor);
         if result.is_ready() {

@@ -8,6 +8,7 @@ mod body;
 mod calls;
 mod conn;
 mod forwarded;
+mod framing;
 mod handshake;
 mod head;
 mod io;

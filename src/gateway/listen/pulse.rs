@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::raw_head::{RawHead, Writing};
+use super::framing::Framing;
+use super::raw_head::Writing;
 
 /// The state of one connection, shared by its socket, its calls and the timer that watches it.
 #[derive(Debug)]
@@ -11,14 +12,12 @@ pub(super) struct Pulse {
     http1: bool,
     calls: Cell<u64>,
     in_flight: Cell<u32>,
-    /// Bytes came while no call was under way.
-    head_begun: Cell<bool>,
     any_read: Cell<bool>,
     blocked: Cell<bool>,
     written: Cell<u64>,
     shutting: Cell<bool>,
     broken: Cell<bool>,
-    head: RefCell<RawHead>,
+    framing: RefCell<Framing>,
 }
 
 /// What a connection waits for. The number tells one wait from the next of its kind.
@@ -42,26 +41,22 @@ impl Pulse {
             http1,
             calls: Cell::new(0),
             in_flight: Cell::new(0),
-            head_begun: Cell::new(false),
             any_read: Cell::new(false),
             blocked: Cell::new(false),
             written: Cell::new(0),
             shutting: Cell::new(false),
             broken: Cell::new(false),
-            head: RefCell::default(),
+            framing: RefCell::default(),
         })
     }
 
-    /// Whether the next bytes belong to the head of an HTTP/1 request.
-    pub(super) fn expects_head(&self) -> bool {
-        self.http1 && self.in_flight.get() == 0
-    }
-
-    pub(super) fn head_bytes(&self, bytes: &[u8]) {
+    /// Bytes came; those of HTTP/1 are looked at.
+    pub(super) fn read(&self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.head_begun.set(true);
             self.any_read.set(true);
-            self.head.borrow_mut().read(bytes);
+            if self.http1 {
+                self.framing.borrow_mut().read(bytes);
+            }
         }
     }
 
@@ -90,8 +85,7 @@ impl Pulse {
     pub(super) fn call(self: &Rc<Self>) -> (Call, Writing) {
         self.calls.set(self.calls.get().wrapping_add(1));
         self.in_flight.set(self.in_flight.get().saturating_add(1));
-        self.head_begun.set(false);
-        let writing = if self.http1 { self.head.borrow_mut().take() } else { Writing::Plain };
+        let writing = if self.http1 { self.framing.borrow_mut().take() } else { Writing::Plain };
         (Call(Rc::clone(self)), writing)
     }
 
@@ -107,7 +101,7 @@ impl Pulse {
 
     /// Whether part of a request's head lies about.
     pub(super) fn in_head(&self) -> bool {
-        self.http1 && self.head_begun.get() && self.in_flight.get() == 0
+        self.http1 && self.in_flight.get() == 0 && self.framing.borrow().in_head()
     }
 
     /// Whether the first HTTP/1 request is still to come.
@@ -149,6 +143,5 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         self.0.in_flight.set(self.0.in_flight.get().saturating_sub(1));
-        self.0.head_begun.set(false);
     }
 }

@@ -6,23 +6,55 @@
 
 use memchr::memchr;
 
-/// The longest name looked for is `transfer-encoding:`.
-const NAME: usize = 18;
+const LENGTH: &[u8] = b"content-length:";
+const CODING: &[u8] = b"transfer-encoding:";
+
+/// Enough for `Transfer-Encoding:`, and for `Content-Length:` with a number and spaces around it.
+const START: usize = 64;
 
 /// Follows the head of one HTTP/1 request through the reads that bring it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RawHead {
     /// How the line that is being read begins.
-    start: [u8; NAME],
+    start: [u8; START],
     /// Bytes of this line so far.
     length: usize,
     /// The last byte read.
     last: u8,
     lines: usize,
-    complete: bool,
     bare_line_feed: bool,
     lengths: u8,
     codings: u8,
+    /// What `Content-Length` says; none if that is no number.
+    stated: Option<u64>,
+}
+
+/// How long the body behind a head is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Length {
+    /// There is none.
+    None,
+    /// So many bytes.
+    Bytes(u64),
+    /// As long as its chunks say.
+    Chunks,
+    /// Nobody can tell.
+    Unclear,
+}
+
+impl Default for RawHead {
+    fn default() -> Self {
+        Self {
+            start: [0; START],
+            length: 0,
+            last: 0,
+            lines: 0,
+            bare_line_feed: false,
+            lengths: 0,
+            codings: 0,
+            stated: None,
+        }
+    }
 }
 
 /// What is known of how a head was written.
@@ -34,39 +66,50 @@ pub(super) enum Writing {
     BareLineFeed,
     /// More than one statement of how long the body is.
     TwoLengths,
-    /// The head came behind another request and was not seen by itself.
+    /// The framing before it could not be followed.
     Unseen,
 }
 
 impl RawHead {
-    /// Looks at the next bytes of the connection; those behind the head are passed over.
-    pub(super) fn read(&mut self, mut bytes: &[u8]) {
-        while !self.complete {
+    /// Looks at the next bytes; those behind the head, once it is whole.
+    pub(super) fn read<'a>(&mut self, mut bytes: &'a [u8]) -> Option<&'a [u8]> {
+        loop {
             let Some((line, rest)) =
                 memchr(b'\n', bytes).and_then(|at| bytes.split_at_checked(at.saturating_add(1)))
             else {
                 self.extend(bytes);
-                return;
+                return None;
             };
             let (text, _) = line.split_at_checked(line.len().saturating_sub(1)).unwrap_or_default();
             self.extend(text);
-            self.end_line();
+            if self.end_line() {
+                return Some(rest);
+            }
             bytes = rest;
         }
     }
 
-    /// The verdict on the head that was read, and a fresh start for the next.
-    pub(super) fn take(&mut self) -> Writing {
-        let head = std::mem::take(self);
-        if !head.complete {
-            Writing::Unseen
-        } else if head.bare_line_feed {
+    /// Whether any of it was read.
+    pub(super) fn has_begun(&self) -> bool {
+        self.lines > 0 || self.length > 0
+    }
+
+    /// How the whole head was written, and how long it says that the body is.
+    pub(super) fn verdict(self) -> (Writing, Length) {
+        let writing = if self.bare_line_feed {
             Writing::BareLineFeed
-        } else if head.lengths.saturating_add(head.codings) > 1 {
+        } else if self.lengths.saturating_add(self.codings) > 1 {
             Writing::TwoLengths
         } else {
             Writing::Plain
-        }
+        };
+        let length = match (self.codings, self.lengths) {
+            (0, 0) => Length::None,
+            (0, _) => self.stated.map_or(Length::Unclear, Length::Bytes),
+            // Chunks go before a length (RFC 9112 §6.3).
+            (_, _) => Length::Chunks,
+        };
+        (writing, length)
     }
 
     fn extend(&mut self, text: &[u8]) {
@@ -77,21 +120,32 @@ impl RawHead {
         self.last = text.last().copied().unwrap_or(self.last);
     }
 
-    fn end_line(&mut self) {
+    /// A line has ended; whether the head has, too.
+    fn end_line(&mut self) -> bool {
         let with_return = self.length > 0 && self.last == b'\r';
         let empty = self.length == usize::from(with_return);
         self.bare_line_feed |= !with_return;
+        let mut complete = false;
         if empty {
             // RFC 9112 section 2.2: empty lines before the request line are no part of it.
-            self.complete = self.lines > 0;
+            complete = self.lines > 0;
         } else {
             self.lines = self.lines.saturating_add(1);
-            self.lengths = self.lengths.saturating_add(u8::from(self.begins(b"content-length:")));
-            self.codings =
-                self.codings.saturating_add(u8::from(self.begins(b"transfer-encoding:")));
+            if self.begins(LENGTH) {
+                self.lengths = self.lengths.saturating_add(1);
+                self.stated = self.number();
+            }
+            self.codings = self.codings.saturating_add(u8::from(self.begins(CODING)));
         }
         self.length = 0;
         self.last = 0;
+        complete
+    }
+
+    /// The number that `Content-Length` states on this line.
+    fn number(&self) -> Option<u64> {
+        let line = self.start.get(LENGTH.len()..self.length)?;
+        std::str::from_utf8(line.trim_ascii()).ok()?.parse().ok()
     }
 
     fn begins(&self, name: &[u8]) -> bool {
@@ -104,46 +158,47 @@ impl RawHead {
 mod tests {
     use super::*;
 
-    fn verdict(head: &str, chunk: usize) -> Writing {
+    fn verdict(head: &str, part: usize) -> Option<(Writing, Length)> {
         let mut raw = RawHead::default();
-        head.as_bytes().chunks(chunk).for_each(|part| raw.read(part));
-        raw.take()
+        let mut parts = head.as_bytes().chunks(part);
+        let whole = parts.any(|part| raw.read(part).is_some());
+        whole.then(|| raw.verdict())
     }
 
     #[test]
     fn a_head_is_judged_alike_however_it_is_cut() {
         let cases = [
-            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Writing::Plain),
-            ("\r\nPOST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", Writing::Plain),
-            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Writing::Plain),
-            ("GET / HTTP/1.1\nHost: a\r\n\r\n", Writing::BareLineFeed),
-            ("GET / HTTP/1.1\r\nHost: a\r\n\n", Writing::BareLineFeed),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", (Writing::Plain, Length::None)),
+            (
+                "\r\nPOST / HTTP/1.1\r\nContent-Length:  2 \r\n\r\n{}",
+                (Writing::Plain, Length::Bytes(2)),
+            ),
+            (
+                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                (Writing::Plain, Length::Chunks),
+            ),
+            ("GET / HTTP/1.1\nHost: a\r\n\r\n", (Writing::BareLineFeed, Length::None)),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\n", (Writing::BareLineFeed, Length::None)),
             (
                 "POST / HTTP/1.1\r\ncontent-length: 2\r\nTRANSFER-ENCODING: chunked\r\n\r\n",
-                Writing::TwoLengths,
+                (Writing::TwoLengths, Length::Chunks),
             ),
             (
                 "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n",
-                Writing::TwoLengths,
+                (Writing::TwoLengths, Length::Bytes(2)),
             ),
             (
-                "POST / HTTP/1.1\r\nX: content-length: 2\r\nContent-Length: 2\r\n\r\n",
-                Writing::Plain,
+                "POST / HTTP/1.1\r\nX: content-length: 9\r\nContent-Length: 2\r\n\r\n",
+                (Writing::Plain, Length::Bytes(2)),
             ),
-            ("POST / HTTP/1.1\r\nContent-Length: 2\r\n", Writing::Unseen),
-            ("", Writing::Unseen),
+            ("POST / HTTP/1.1\r\nContent-Length: +2\r\n\r\n", (Writing::Plain, Length::Bytes(2))),
+            ("POST / HTTP/1.1\r\nContent-Length: 2, 2\r\n\r\n", (Writing::Plain, Length::Unclear)),
         ];
         for (head, expected) in cases {
-            for chunk in [1, 2, 3, 7, 1000] {
-                assert_eq!(verdict(head, chunk), expected, "{head:?} by {chunk}");
+            for part in [1, 2, 3, 7, 1000] {
+                assert_eq!(verdict(head, part), Some(expected), "{head:?} by {part}");
             }
         }
-    }
-
-    #[test]
-    fn what_follows_a_head_is_not_held_against_it() {
-        let body = "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nContent-Length: 3\n\n";
-
-        assert_eq!(verdict(body, 5), Writing::Plain);
+        assert_eq!(verdict("POST / HTTP/1.1\r\nContent-Length: 2\r\n", 3), None);
     }
 }

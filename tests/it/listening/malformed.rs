@@ -3,7 +3,9 @@
 use helan::gateway::listen::Mishap;
 use http_body_util::Full;
 
-use crate::support::node::{Client, node};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::support::node::{Client, node, read_all};
 
 /// A request line and headers, complete with Host and an end.
 fn get(extra: &str) -> String {
@@ -53,16 +55,37 @@ async fn whatever_is_malformed_or_ambiguous_gets_a_clear_refusal() {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_in_order_but_not_with_chunks_nobody_saw() {
+async fn pipelined_requests_are_answered_in_order_and_each_is_looked_at() {
     let node = node(|_| ());
     let first = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n";
     let last = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let chunked = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
 
-    let plain = node.raw(format!("{first}{last}").as_bytes()).await;
-    assert_eq!(plain.matches("HTTP/1.1 200").count(), 2, "{plain}");
+    let plain = node.raw(format!("{first}{chunked}{last}").as_bytes()).await;
+    assert_eq!(plain.matches("HTTP/1.1 200").count(), 3, "{plain}");
     assert!(plain.ends_with("hello"), "{plain}");
-    let refused = node.raw(format!("{first}{chunked}{last}").as_bytes()).await;
+    let both = chunked.replace("Transfer", "Content-Length: 5\r\nTransfer");
+    let refused = node.raw(format!("{first}{both}{last}").as_bytes()).await;
+    assert!(refused.contains("ambiguous-length"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_head_that_begins_while_a_call_is_under_way_is_looked_at_as_a_whole() {
+    let node = node(|_| ());
+    let mut socket = node.connect().await;
+    socket
+        .write_all(
+            b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n\
+              POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: y\r\n",
+        )
+        .await
+        .unwrap();
+    let mut answer = [0; 4096];
+    let read = socket.read(&mut answer).await.unwrap();
+    assert!(String::from_utf8_lossy(&answer[..read]).ends_with("slow"));
+    socket.write_all(b"Content-Length: 5\r\n\r\n0\r\n\r\n").await.unwrap();
+
+    let (refused, _) = read_all(&mut socket).await;
     assert!(refused.contains("ambiguous-length"), "{refused}");
 }
 

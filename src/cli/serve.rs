@@ -28,5 +28,6 @@ pub fn run(serve: &Serve) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let options = Options { clock: Clock::system(), last_good: serve.last_good };
-    start(&serve.config, &options)?.until_stopped()
+    start(&serve.config, &options)?.until_stopped();
+    Ok(())
 }

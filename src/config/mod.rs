@@ -47,6 +47,10 @@ pub struct Config {
     /// How records reach the disk.
     #[serde(default)]
     pub journal: JournalConfig,
+    /// How long `/readyz` fails on stop before connections are turned away, in milliseconds: as long
+    /// as a load balancer needs to see it.
+    #[serde(default = "default_unready_ms")]
+    pub unready_ms: u32,
     /// How long to finish on stop, in milliseconds.
     #[serde(default = "default_drain_ms")]
     pub drain_ms: u32,
@@ -228,6 +232,10 @@ fn default_node() -> String {
 
 fn default_cache_bytes() -> u64 {
     64 << 20
+}
+
+fn default_unready_ms() -> u32 {
+    1_000
 }
 
 fn default_drain_ms() -> u32 {

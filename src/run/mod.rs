@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::BadConfiguration;
 use crate::config::Config;
@@ -40,7 +40,16 @@ pub struct Running {
     parts: Arc<Parts>,
     listening: Held,
     control: Control,
+    stop: StopSignals,
+    unready: Duration,
     drain: Duration,
+}
+
+/// SIGTERM and SIGINT, heard from before the node says that it is ready.
+#[derive(Debug)]
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
 /// Starts a node: everything is checked before a port is bound, and it is ready when this returns.
@@ -52,10 +61,13 @@ pub fn start(config: &Path, options: &Options) -> anyhow::Result<Running> {
     let listening = workers::listen(&config, &parts)?;
     let listening = Arc::new(Mutex::new(Some(listening)));
     let control = Control::start(&runtime, &config, built, &listening)?;
+    let stop =
+        runtime.block_on(async { StopSignals::hear() }).context("cannot listen for signals")?;
     parts.readiness.set(true);
     tracing::info!(admin = %config.admin.address, "ready");
+    let unready = Duration::from_millis(config.unready_ms.into());
     let drain = Duration::from_millis(config.drain_ms.into());
-    Ok(Running { runtime, parts, listening, control, drain })
+    Ok(Running { runtime, parts, listening, control, stop, unready, drain })
 }
 
 fn read(path: &Path) -> anyhow::Result<Config> {
@@ -75,16 +87,16 @@ fn read(path: &Path) -> anyhow::Result<Config> {
 
 impl Running {
     /// Serves until SIGTERM or SIGINT, then finishes what is under way and ends.
-    pub fn until_stopped(self) -> anyhow::Result<()> {
-        self.runtime.block_on(wait_for_stop()).context("cannot listen for signals")?;
+    pub fn until_stopped(mut self) {
+        self.runtime.block_on(self.stop.wait());
         self.stop();
-        Ok(())
     }
 
     /// Readiness fails first, then accepting stops, then what is under way finishes.
     fn stop(self) {
         tracing::info!("stopping");
         self.parts.readiness.set(false);
+        std::thread::sleep(self.unready);
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(listening) = listening {
             let left = self.runtime.block_on(listening.drain(self.drain));
@@ -100,12 +112,16 @@ impl Running {
     }
 }
 
-async fn wait_for_stop() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+impl StopSignals {
+    fn hear() -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt })
     }
-    Ok(())
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -134,7 +134,7 @@ pub fn run(demo: &Demo, out: &mut dyn Write) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(&shown)?;
     private(&dir.join("demo.json"), &json)?;
     print(&shown, &config, out)?;
-    running.until_stopped()?;
+    running.until_stopped();
     interfaces.shutdown_background();
     Ok(())
 }
@@ -216,6 +216,7 @@ fn configuration(dir: &Path, ports: Ports, server: &certificates::Issued) -> Str
         "# Written by `helan demo`.\n\
          node: demo\n\
          zones_together: yes-in-one-process\n\
+         unready_ms: 0\n\
          zones:\n  \
            opening:\n    \
              profile: yc-2018\n    \

@@ -150,7 +150,7 @@ impl Worker {
     /// Whether a call that was allowed may go on at this moment: what it rests on has not ended, was
     /// not withdrawn or frozen, and the View in force would allow it again.
     pub fn still(&self, held: &Held<'_>) -> Result<(), Refusal> {
-        let now = self.node.clock.now();
+        let now = self.side.recorder.journal.clamp(self.node.clock.now());
         // In this order: the overlay is emptied only after the View that took it in was stored.
         let overlay = self.node.overlay();
         let view = self.side.view();

@@ -44,6 +44,9 @@ impl Readiness {
     }
 }
 
+/// Reads policies and certificates again for somebody; says which certificates could not be used.
+pub type Reloading = Box<dyn Fn(&str) -> Vec<String> + Send + Sync>;
+
 /// What `run` hands in, because `control` does not reach into the path itself.
 pub struct Handles {
     /// The metrics page.
@@ -51,7 +54,9 @@ pub struct Handles {
     /// Forgets what is kept of an entry; how many answers.
     pub purge: Box<dyn Fn(&EntryId) -> usize + Send + Sync>,
     /// Reads policies and certificates again.
-    pub reload: Box<dyn Fn(&str) + Send + Sync>,
+    pub reload: Reloading,
+    /// Whether the policies in force hold such a thing.
+    pub knows: Box<dyn Fn(&Frozen) -> bool + Send + Sync>,
 }
 
 impl fmt::Debug for Handles {
@@ -167,29 +172,29 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
-    match (request.method(), path.as_str()) {
-        (&Method::GET, "/healthz") => text(StatusCode::OK, "ok\n"),
-        (&Method::GET, "/readyz") => {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    match path.as_str() {
+        "/healthz" if reads => text(StatusCode::OK, "ok\n"),
+        "/readyz" if reads => {
             if admin.readiness.is_ready() {
                 text(StatusCode::OK, "ready\n")
             } else {
                 text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
             }
         }
-        (&Method::GET, "/metrics") => match (admin.handles.metrics)() {
+        "/metrics" if reads => match (admin.handles.metrics)() {
             Ok(page) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", page),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error),
         },
-        (&Method::GET, "/freezes") => {
+        "/freezes" if reads => {
             let list = serde_json::to_string(&admin.reload.frozen()).unwrap_or_default();
             typed(StatusCode::OK, "application/json", list)
         }
-        (&Method::POST, "/freeze" | "/thaw" | "/purge" | "/reload") => {
+        "/freeze" | "/thaw" | "/purge" | "/reload" if request.method() == Method::POST => {
             write(admin, access, path.trim_start_matches('/'), request).await
         }
-        (_, "/freeze" | "/thaw" | "/purge" | "/reload") => {
-            text(StatusCode::METHOD_NOT_ALLOWED, "use POST\n")
-        }
+        "/freeze" | "/thaw" | "/purge" | "/reload" => wrong_method("POST"),
+        "/healthz" | "/readyz" | "/metrics" | "/freezes" => wrong_method("GET, HEAD"),
         _ => text(
             StatusCode::NOT_FOUND,
             "GET /metrics /healthz /readyz /freezes; POST /freeze /thaw /purge /reload\n",
@@ -240,14 +245,31 @@ async fn write(
         "outcome": done.code,
         "detail": done.text,
     });
-    typed(done.status, "application/json", format!("{body}\n"))
+    let mut response = typed(done.status, "application/json", format!("{body}\n"));
+    if done.status == StatusCode::UNAUTHORIZED {
+        let challenge = http::HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+fn wrong_method(allow: &'static str) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, &format!("use {allow}\n"));
+    response.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static(allow));
+    response
 }
 
 fn carry_out(admin: &Admin, by: &str, action: &str, body: &[u8]) -> Done {
     match action {
         "reload" => {
-            (admin.handles.reload)(&format!("admin {by}"));
-            Done::new(StatusCode::ACCEPTED, "done", "policies and certificates are read again")
+            let kept = (admin.handles.reload)(by);
+            let text = if kept.is_empty() {
+                "certificates were read again; policies are, and /metrics and the log say how that went"
+                    .to_owned()
+            } else {
+                format!("policies are read again; old certificates stay: {}", kept.join("; "))
+            };
+            Done::new(StatusCode::ACCEPTED, "done", text)
         }
         "purge" => match serde_json::from_slice::<PurgeOrder>(body) {
             Ok(order) => {
@@ -285,14 +307,12 @@ fn freeze(admin: &Admin, by: &str, on: bool, order: &Order) -> Done {
     } else {
         admin.reload.thaw(&order.what).map(drop)
     };
-    if let Err(error) = changed {
-        tracing::error!(%error, "a freeze could not be made durable");
-        return Done::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "it is in force, but could not be made durable",
-        )
-        .about(name);
+    if let Err(error) = &changed {
+        tracing::error!(%error, name, on, "a freeze or thaw could not be made durable");
+    }
+    if changed.is_err() && (was || !on) {
+        let text = "nothing changed: the state folder cannot be written; see the log";
+        return Done::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text).about(name);
     }
     if was == on {
         return Done::new(StatusCode::OK, "unchanged", "it was so already").about(name);
@@ -305,8 +325,17 @@ fn freeze(admin: &Admin, by: &str, on: bool, order: &Order) -> Done {
         reason: order.reason.clone(),
     };
     admin.journal.keep(&if on { Event::Frozen(event) } else { Event::Thawed(event) });
+    if changed.is_err() {
+        let text = "it is frozen, but only until a restart: the state folder cannot be written";
+        return Done::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text).about(name);
+    }
     let what = if on { "frozen" } else { "thawed" };
-    Done::new(StatusCode::OK, "done", format!("{name} is {what}")).about(name)
+    let unknown = if on && !(admin.handles.knows)(&order.what) {
+        "; mind the id: the policies in force hold no such thing"
+    } else {
+        ""
+    };
+    Done::new(StatusCode::OK, "done", format!("{name} is {what}{unknown}")).about(name)
 }
 
 fn text(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

@@ -5,4 +5,4 @@ mod access;
 mod admin;
 
 pub use self::access::{Access, admin_token};
-pub use self::admin::{Admin, Handles, Readiness, serve, serve_socket};
+pub use self::admin::{Admin, Handles, Readiness, Reloading, serve, serve_socket};

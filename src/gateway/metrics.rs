@@ -30,10 +30,8 @@ pub struct Metrics {
     in_flight: IntGaugeVec,
     view_generation: IntGaugeVec,
     view_loaded: IntGaugeVec,
-    /// Whether the latest change of the policies could not be put in force.
-    pub view_failed: IntGauge,
-    /// Errors in the policies as last read.
-    pub policy_problems: IntGauge,
+    view_failed: IntGauge,
+    policy_problems: IntGauge,
 }
 
 /// Handles of one entry.
@@ -232,6 +230,18 @@ impl Metrics {
         let generation = i64::try_from(generation).unwrap_or(i64::MAX);
         self.view_generation.with_label_values(&zone).set(generation);
         self.view_loaded.with_label_values(&zone).set(now.millis().div_euclid(1000));
+    }
+
+    /// Notes that the policies on disk cannot be put in force, for so many errors.
+    pub fn policies_refused(&self, errors: usize) {
+        self.view_failed.set(1);
+        self.policy_problems.set(i64::try_from(errors).unwrap_or(i64::MAX));
+    }
+
+    /// Notes that what is on disk is in force.
+    pub fn policies_in_force(&self) {
+        self.view_failed.set(0);
+        self.policy_problems.set(0);
     }
 
     /// The label an entry is counted under: its own while there is room.

@@ -26,7 +26,7 @@ pub enum Event {
     Finished(Box<Finished>),
     /// Like refusals beyond a bound were folded into a count.
     Folded(Folded),
-    /// Answered without a pair of its own, counted.
+    /// Answered without pairs of their own, counted.
     Uncounted(Uncounted),
     /// Another View is in force.
     ViewSwapped(ViewSwapped),
@@ -144,7 +144,8 @@ pub struct Folded {
     pub count: u64,
 }
 
-/// Answered without a pair of its own, because the journal could not take one.
+/// Answered without pairs of their own: the journal could not take them, or what came in was no
+/// request that a record could name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Uncounted {
     /// When this was written.

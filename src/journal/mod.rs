@@ -94,10 +94,10 @@ impl Journal {
         self.shared.keep(event);
     }
 
-    /// Counts an answer that could not have a pair of its own; the sum goes on record within two
+    /// Counts answers that could not have a pair of their own; the sum goes on record within two
     /// seconds, or when the journal works again.
-    pub fn uncounted(&self, zone: Zone, code: &'static str) {
-        self.shared.count(zone, code);
+    pub fn uncounted(&self, zone: Zone, code: &'static str, times: u64) {
+        self.shared.count(zone, code, times);
     }
 
     /// The last number that is durable. What a reader finds beyond it is not.

@@ -32,7 +32,7 @@ pub struct Stats {
     pub pending: u64,
     /// How long the last sync took.
     pub sync_us: u64,
-    /// Answered without a pair of its own, not yet on record.
+    /// Answered without a pair of its own, and on record as part of a count.
     pub uncounted: u64,
     /// Whether calls can be recorded now.
     pub healthy: bool,
@@ -48,6 +48,7 @@ pub(super) struct Counts {
     pub(super) syncs: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) sync_us: AtomicU64,
+    uncounted: AtomicU64,
 }
 
 /// What was answered and not yet counted on record: since when, and how many by code.
@@ -105,21 +106,23 @@ impl Shared {
         self.clamp(self.clock.now())
     }
 
-    pub(super) fn count(&self, zone: Zone, code: &'static str) {
+    pub(super) fn count(&self, zone: Zone, code: &'static str, times: u64) {
         let mut uncounted = lock(&self.uncounted);
         let (_, counts) =
             uncounted.entry(zone).or_insert_with(|| (self.now(), BTreeMap::default()));
         let count = counts.entry(code).or_insert(0);
-        *count = count.saturating_add(1);
+        *count = count.saturating_add(times);
     }
 
     /// Puts on record what was answered without a pair, if there was any.
     pub(super) fn settle_uncounted(&self) {
         let uncounted = std::mem::take(&mut *lock(&self.uncounted));
         for (zone, (from, counts)) in uncounted {
+            let sum = counts.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
             let counts = counts.into_iter().map(|(code, n)| (code.to_owned(), n)).collect();
             let time = self.now();
             self.keep(&Event::Uncounted(Uncounted { time, zone, from, counts }));
+            self.counts.uncounted.fetch_add(sum, Ordering::Relaxed);
         }
     }
 
@@ -138,7 +141,6 @@ impl Shared {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let uncounted = lock(&self.uncounted);
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Stats {
             events: read(&self.counts.events),
@@ -149,10 +151,7 @@ impl Shared {
             failures: read(&self.counts.failures),
             pending: self.rooms.values().map(Room::pending).fold(0, u64::saturating_add),
             sync_us: read(&self.counts.sync_us),
-            uncounted: uncounted
-                .values()
-                .flat_map(|(_, counts)| counts.values())
-                .fold(0, |sum, count| sum.saturating_add(*count)),
+            uncounted: read(&self.counts.uncounted),
             healthy: !self.has_failed.load(Ordering::Acquire)
                 && !self.is_disk_low.load(Ordering::Relaxed),
         }

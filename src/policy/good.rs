@@ -1,20 +1,25 @@
-//! The last good copy: every file that a View in force was made of, kept by its hash.
+//! The archive and the last good copy: every file that a View was made of, kept by its hash as long as
+//! records cite it.
+//!
+//! A View is made anew from a folder that the archive's files are put back into, by the code that
+//! reads any policy folder.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::durable;
-use super::folder::{Reading, hash, read_from};
+use super::folder::{Reading, hash, is_inside, read_from};
 
 /// Why there is no last good copy.
 #[derive(Debug, thiserror::Error)]
 pub enum GoodError {
     /// The disk.
-    #[error("the last good copy under {place} cannot be {what}: {cause}")]
+    #[error("{place} cannot be {what}: {cause}")]
     Disk {
         /// The state folder, or a file in it.
         place: PathBuf,
@@ -28,7 +33,7 @@ pub enum GoodError {
     #[error("{0} changed after it was read; the copy is not stored")]
     Changed(PathBuf),
     /// The archive does not hold what the manifest says.
-    #[error("the archived file {0} is damaged")]
+    #[error("the archived file {0} is damaged, or is none")]
     Damaged(PathBuf),
     /// A fault of ours.
     #[error(transparent)]
@@ -64,7 +69,7 @@ pub fn store(
             return Err(GoodError::Changed(relative.clone()));
         }
         let beside = archive.join(format!("{sum}.new"));
-        fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &place)).map_err(written)?;
+        write(&beside, &bytes).and_then(|()| fs::rename(&beside, &place)).map_err(written)?;
         added = true;
     }
     if added {
@@ -77,8 +82,8 @@ pub fn store(
     durable::write(&state.join("last-good/manifest.json"), &text).map_err(written)
 }
 
-/// Reads the last good copy. `folder` is where its files lay; files that were no policy sources, such as
-/// rules, are left to [`file()`].
+/// Reads the sources of the last good copy without putting them anywhere. `folder` is where its files
+/// lay.
 pub fn load(state: &Path, folder: &Path) -> Result<Reading, GoodError> {
     let manifest = manifest(state)?;
     let mut files = Vec::with_capacity(manifest.files.len());
@@ -90,13 +95,50 @@ pub fn load(state: &Path, folder: &Path) -> Result<Reading, GoodError> {
     Ok(read_from(folder, files.into_iter())?)
 }
 
-/// One file of the last good copy.
-pub fn file(state: &Path, relative: &Path) -> Result<Vec<u8>, GoodError> {
+/// Puts the last good copy back into a folder of its own and says which.
+pub fn unpack(state: &Path) -> Result<PathBuf, GoodError> {
     let manifest = manifest(state)?;
-    match manifest.files.get(relative) {
-        Some(sum) => archived(state, sum),
-        None => Err(GoodError::Damaged(relative.to_owned())),
+    let into = state.join("last-good").join("policies");
+    match fs::remove_dir_all(&into) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+            return Err(GoodError::Disk { place: into, what: "removed", cause });
+        }
+        Ok(()) | Err(_) => {}
     }
+    restore(state, &manifest.files, &into)?;
+    Ok(into)
+}
+
+/// Puts archived files back into a folder, each as it was: what a View was made of, it can be made of
+/// again.
+pub fn restore(
+    state: &Path,
+    files: &BTreeMap<PathBuf, String>,
+    into: &Path,
+) -> Result<(), GoodError> {
+    for (relative, sum) in files {
+        // Names come from records, which may have come from elsewhere.
+        if !is_inside(relative) {
+            return Err(GoodError::Damaged(relative.clone()));
+        }
+        let bytes = archived(state, sum)?;
+        let place = into.join(relative);
+        let folder = place.parent().unwrap_or(into);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.and_then(|()| write(&place, &bytes)).map_err(|cause| GoodError::Disk {
+            place,
+            what: "written",
+            cause,
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes a file that only its owner may read.
+fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(place)?;
+    file.write_all(bytes)
 }
 
 fn manifest(state: &Path) -> Result<Manifest, GoodError> {
@@ -107,13 +149,15 @@ fn manifest(state: &Path) -> Result<Manifest, GoodError> {
 
 fn archived(state: &Path, sum: &str) -> Result<Vec<u8>, GoodError> {
     let place = state.join("archive").join(sum);
-    let plain = sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit());
+    if sum.len() != 64 || !sum.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(GoodError::Damaged(place));
+    }
     let bytes = fs::read(&place).map_err(|cause| GoodError::Disk {
         place: place.clone(),
         what: "read",
         cause,
     })?;
-    if plain && *hash(&bytes) == *sum { Ok(bytes) } else { Err(GoodError::Damaged(place)) }
+    if *hash(&bytes) == *sum { Ok(bytes) } else { Err(GoodError::Damaged(place)) }
 }
 
 #[cfg(test)]
@@ -140,6 +184,29 @@ mod tests {
 
         fs::write(state.path().join("archive").join(sum), "other").unwrap();
         assert!(matches!(load(state.path(), folder.path()), Err(GoodError::Damaged(_))));
+    }
+
+    #[test]
+    fn what_is_put_back_is_what_was_stored_and_stays_in_its_folder() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let rule = PathBuf::from("rules/yc-2018/a.cedar");
+        fs::create_dir_all(folder.path().join("rules/yc-2018")).unwrap();
+        fs::write(folder.path().join(&rule), "permit").unwrap();
+        let sum = hash(b"permit").to_string();
+        let files = BTreeMap::from([(rule.clone(), sum.clone())]);
+        store(state.path(), folder.path(), &files).unwrap();
+        fs::write(folder.path().join(&rule), "forbid").unwrap();
+
+        for _ in 0..2 {
+            let into = unpack(state.path()).unwrap();
+            assert_eq!(fs::read_to_string(into.join(&rule)).unwrap(), "permit");
+        }
+
+        let elsewhere = BTreeMap::from([(PathBuf::from("../a"), sum)]);
+        let refused = restore(state.path(), &elsewhere, &folder.path().join("b"));
+        assert!(matches!(refused, Err(GoodError::Damaged(_))), "{refused:?}");
+        assert!(!folder.path().join("a").exists());
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub struct Sources {
     pub networks: BTreeMap<NetworkId, Vec<IpNet>>,
     /// Kinds of matter, from `matters.yaml`.
     pub matters: BTreeMap<MatterCode, Matter>,
-    /// SHA-256 of every file read, by its path under the folder, in hexadecimal.
+    /// SHA-256 in hexadecimal of every file that this was read from, by its path under the folder:
+    /// documents, interface descriptions, key sets and authorities; never a secret.
     pub files: BTreeMap<PathBuf, String>,
 }
 

@@ -1,6 +1,7 @@
 //! The immutable state a request reads, one per zone; swapped whole.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -28,6 +29,8 @@ pub struct View {
     pub generation: u64,
     /// SHA-256 over the names and hashes of all files it was built from.
     pub hash: String,
+    /// SHA-256 of each of them, by its path under the policy folder.
+    pub files: BTreeMap<PathBuf, String>,
     /// The rules in force.
     pub rules: Arc<Rules>,
     entries: Map<Box<str>, Arc<EntrySource>>,
@@ -75,10 +78,17 @@ impl View {
             .collect();
         let (grants, by_grant) =
             if zone == Zone::Opening { (Map::default(), Map::default()) } else { written(sources) };
+        let files: BTreeMap<_, _> = sources
+            .files
+            .iter()
+            .chain(rules.files())
+            .map(|(p, h)| (p.clone(), h.clone()))
+            .collect();
         Self {
             zone,
             generation,
-            hash: content_hash(sources),
+            hash: content_hash(&files),
+            files,
             rules,
             entries: entries(zone, sources),
             applications: applications(sources, &organizations),
@@ -229,9 +239,9 @@ fn version(grant: &Grant, agreement: Option<&Agreement>) -> String {
     crate::net::hex(digest.as_ref().get(..8).unwrap_or_default())
 }
 
-fn content_hash(sources: &Sources) -> String {
+fn content_hash(files: &BTreeMap<PathBuf, String>) -> String {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    for (path, hash) in &sources.files {
+    for (path, hash) in files {
         context.update(path.as_os_str().as_encoded_bytes());
         context.update(b"\0");
         context.update(hash.as_bytes());

@@ -15,7 +15,7 @@ use crate::control::{self, Admin, Handles};
 use crate::gateway::listen::Listening;
 use crate::policy::reload::{Cause, Reload};
 
-/// How often counts of refusals are written.
+/// How often counts of what has no record of its own are written.
 const FOLDS: Duration = Duration::from_millis(250);
 
 /// The listeners, until they are drained.
@@ -63,7 +63,7 @@ pub(super) fn runtime() -> std::io::Result<Runtime> {
 }
 
 fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held) -> Admin {
-    let (paged, purged) = (Arc::clone(parts), Arc::clone(parts));
+    let (paged, purged, asked) = (Arc::clone(parts), Arc::clone(parts), Arc::clone(parts));
     let (again, listening) = (Arc::clone(reload), Arc::clone(listening));
     Admin {
         keys: Arc::clone(&parts.keys),
@@ -78,26 +78,26 @@ fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held) -> Admin {
             }),
             reload: Box::new(move |by| {
                 again.trigger(Cause::Admin(by.to_owned()));
-                reload_tls(&listening);
+                reload_tls(&listening)
             }),
+            knows: Box::new(move |what| asked.knows(what)),
         },
     }
 }
 
-/// Reads certificates again; what cannot be used leaves the old in place.
-fn reload_tls(listening: &Held) {
+/// Reads certificates again; what cannot be used leaves the old in place, stands in the log and is
+/// said.
+fn reload_tls(listening: &Held) -> Vec<String> {
     let listening = listening.lock().unwrap_or_else(PoisonError::into_inner);
-    for (address, outcome) in listening.iter().flat_map(Listening::reload_tls) {
-        if let Err(error) = outcome {
-            tracing::error!(%address, %error, "certificates could not be read again; the old ones stay");
-        }
-    }
+    let all = listening.iter().flat_map(Listening::reload_tls);
+    all.filter_map(|(address, outcome)| Some(format!("{address}: {}", outcome.err()?))).collect()
 }
 
 async fn folds(parts: Arc<Parts>) {
     let mut every = tokio::time::interval(FOLDS);
     loop {
         every.tick().await;
+        parts.figures.bring_in(&parts.sides);
         parts.close_folds(parts.clock.now().millis().div_euclid(1000));
     }
 }
@@ -107,6 +107,6 @@ async fn hang_ups(reload: Arc<Reload>, listening: Held) {
     while hang_up.recv().await.is_some() {
         tracing::info!("SIGHUP: reading policies and certificates again");
         reload.trigger(Cause::Signal);
-        reload_tls(&listening);
+        drop(reload_tls(&listening));
     }
 }

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use tokio::runtime::Handle;
+
 use super::Options;
 use crate::cli::BadConfiguration;
 use crate::config::Config;
 use crate::config::problem::Problem;
 use crate::domain::{ProfileId, Zone};
+use crate::gateway::identify::KeySets;
 use crate::gateway::{PreparedView, Tools};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{self, Good};
@@ -19,7 +22,6 @@ use crate::policy::{Rules, View, good};
 /// The rules of each zone, read again only when their files change.
 #[derive(Debug)]
 pub(super) struct RuleBook {
-    folder: PathBuf,
     profiles: BTreeMap<Zone, ProfileId>,
     read: Mutex<BTreeMap<ProfileId, (Stamp, Arc<Rules>)>>,
 }
@@ -29,18 +31,19 @@ type Stamp = Vec<(PathBuf, Option<SystemTime>, u64)>;
 impl RuleBook {
     pub(super) fn new(config: &Config) -> Self {
         let profiles = config.zones.iter().map(|(zone, served)| (*zone, served.profile)).collect();
-        Self { folder: config.policies.join("rules"), profiles, read: Mutex::default() }
+        Self { profiles, read: Mutex::default() }
     }
 
     pub(super) fn profiles(&self) -> Vec<(Zone, ProfileId)> {
         self.profiles.iter().map(|(zone, profile)| (*zone, *profile)).collect()
     }
 
-    /// The rules that a zone follows, as they are on disk.
-    pub(super) fn of(&self, zone: Zone) -> Result<Arc<Rules>, Vec<Problem>> {
+    /// The rules that a zone follows, as they are in this policy folder.
+    pub(super) fn of(&self, zone: Zone, root: &Path) -> Result<Arc<Rules>, Vec<Problem>> {
         let Some(profile) = self.profiles.get(&zone).copied() else { return Err(Vec::new()) };
-        let folder = self.folder.join(profile.as_str());
-        let stamp = stamp(&folder, &self.folder);
+        let rules = root.join("rules");
+        let folder = rules.join(profile.as_str());
+        let stamp = stamp(&folder, &rules);
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, rules)) = read.get(&profile)
             && *known == stamp
@@ -77,31 +80,77 @@ pub(super) struct Loaded {
     pub(super) views: BTreeMap<Zone, PreparedView>,
 }
 
+/// What a node starts with.
+#[derive(Debug)]
+pub(super) struct First {
+    pub(super) reader: Reader,
+    pub(super) loaded: Loaded,
+    pub(super) key_sets: BTreeMap<Zone, Arc<KeySets>>,
+    /// What put this in force.
+    pub(super) cause: &'static str,
+}
+
 /// Reads the policies at start. With errors the node does not start, unless it may go on from the
 /// last good copy.
 pub(super) fn first(
     config: &Config,
     options: &Options,
     book: &RuleBook,
-    tools: &Tools<'_>,
-) -> anyhow::Result<(Reader, Loaded)> {
-    let mut reader = Reader::new(&config.policies)?;
+    (tools, control): (&Tools<'_>, &Handle),
+) -> anyhow::Result<First> {
     let (profiles, now) = (book.profiles(), options.clock.now());
-    let read =
-        reload::load(&mut reader, &profiles, now).and_then(|good| compile(good, book, tools, 1));
-    let loaded = match read {
-        Ok(loaded) => loaded,
-        Err(problems) if options.last_good => {
-            say(&problems);
-            tools.metrics.view_failed.set(1);
-            let reading = good::load(&config.state, &config.policies)?;
-            Good::new(reading, &profiles, now)
-                .and_then(|good| compile(good, book, tools, 1))
-                .map_err(|problems| BadConfiguration(render(&problems)))?
-        }
-        Err(problems) => return Err(BadConfiguration(render(&problems)).into()),
+    let attempt = |reader: &mut Reader| {
+        let good = reload::load(reader, &profiles, now)?;
+        let loaded = compile(good, book, tools, 1)?;
+        let key_sets = key_sets(&loaded, control)?;
+        Ok::<_, Vec<Problem>>((loaded, key_sets))
     };
-    Ok((reader, loaded))
+    let mut reader = Reader::new(&config.policies)?;
+    let problems = match attempt(&mut reader) {
+        Ok((loaded, key_sets)) => return Ok(First { reader, loaded, key_sets, cause: "start" }),
+        Err(problems) => problems,
+    };
+    let text = render(&problems);
+    if !options.last_good {
+        return Err(BadConfiguration(text).into());
+    }
+    say(&problems);
+    tools.metrics.policies_refused(errors(&problems));
+    let copy = good::unpack(&config.state).map_err(|error| {
+        BadConfiguration(format!("{text}\nthere is no last good copy: {error}"))
+    })?;
+    let (loaded, key_sets) = attempt(&mut Reader::new(copy)?).map_err(|problems| {
+        BadConfiguration(format!("{text}\nnor is the last good copy usable\n{}", render(&problems)))
+    })?;
+    tracing::warn!("serving the last good policies; mend those on disk to end this alert");
+    Ok(First { reader, loaded, key_sets, cause: "start from the last good copy" })
+}
+
+/// The keys of each zone's issuers.
+fn key_sets(
+    loaded: &Loaded,
+    control: &Handle,
+) -> Result<BTreeMap<Zone, Arc<KeySets>>, Vec<Problem>> {
+    let mut all = BTreeMap::new();
+    for (zone, prepared) in &loaded.views {
+        let key_sets = Arc::<KeySets>::default();
+        configure(&key_sets, prepared, loaded.good.origins.root(), control)?;
+        all.insert(*zone, key_sets);
+    }
+    Ok(all)
+}
+
+/// Makes a View's issuers those of a zone; key files are read from the folder the View came from.
+pub(super) fn configure(
+    key_sets: &Arc<KeySets>,
+    prepared: &PreparedView,
+    root: &Path,
+    control: &Handle,
+) -> Result<(), Vec<Problem>> {
+    key_sets.configure(&prepared.view.issuers, root, control).map_err(|error| {
+        let mend = "mend the key set, or remove the issuer";
+        vec![Problem::of_file(&root.join("issuers.yaml"), error.to_string(), mend)]
+    })
 }
 
 /// Compiles and prepares a View for each zone; all of them or none.
@@ -113,7 +162,8 @@ pub(super) fn compile(
 ) -> Result<Loaded, Vec<Problem>> {
     let mut views = BTreeMap::new();
     for (zone, _) in book.profiles() {
-        let view = View::compile(zone, &good.sources, book.of(zone)?, generation);
+        let rules = book.of(zone, good.origins.root())?;
+        let view = View::compile(zone, &good.sources, rules, generation);
         let prepared = PreparedView::prepare(view, &good.sources, tools).map_err(|errors| {
             errors.iter().map(|e| problem(tools.folder, e)).collect::<Vec<_>>()
         })?;
@@ -133,6 +183,11 @@ pub(crate) fn rules_problem(found: &RulesProblem) -> Problem {
 
 fn problem(folder: &Path, error: &crate::gateway::PrepareError) -> Problem {
     Problem::of_file(folder, error.to_string(), "mend the entry or its upstream")
+}
+
+/// How many of them are errors.
+pub(super) fn errors(problems: &[Problem]) -> usize {
+    problems.iter().filter(|problem| problem.is_error()).count()
 }
 
 /// Puts problems into the log, one line each.

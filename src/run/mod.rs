@@ -2,6 +2,8 @@
 
 mod control;
 
+mod figures;
+
 mod load;
 
 mod parts;
@@ -59,6 +61,7 @@ pub fn start(config: &Path, options: &Options) -> anyhow::Result<Running> {
     let built = Parts::build(&config, options, runtime.handle())?;
     let parts = Arc::clone(&built.parts);
     let listening = workers::listen(&config, &parts)?;
+    parts.figures.watch(listening.listeners());
     let listening = Arc::new(Mutex::new(Some(listening)));
     let control = Control::start(&runtime, &config, built, &listening)?;
     let stop =
@@ -106,6 +109,7 @@ impl Running {
         }
         drop(self.control);
         self.runtime.shutdown_background();
+        self.parts.figures.bring_in(&self.parts.sides);
         self.parts.close_folds(i64::MAX);
         self.parts.journal.close();
         tracing::info!("stopped");

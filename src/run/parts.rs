@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -11,7 +11,8 @@ use prometheus::Registry;
 use tokio::runtime::Handle;
 
 use super::Options;
-use super::load::{Loaded, RuleBook, compile, first};
+use super::figures::Figures;
+use super::load::{First, Loaded, RuleBook, compile, configure, errors, first};
 use crate::cache::Cache;
 use crate::cli::BadConfiguration;
 use crate::config::keys::{KeyPurpose, Keys};
@@ -23,7 +24,7 @@ use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
 use crate::journal::{Clock, Event, Journal, JournalOptions, ViewSwapped};
 use crate::policy::folder::Reader;
-use crate::policy::reload::{Cause, Freezes, Good, Hooks, Reload};
+use crate::policy::reload::{Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{diff, good, reload};
 use crate::shape::MaskKey;
 use crate::supervision::JournalMetrics;
@@ -38,6 +39,7 @@ pub(super) struct Parts {
     pub(super) registry: Registry,
     pub(super) journal: Journal,
     pub(super) journal_metrics: JournalMetrics,
+    pub(super) figures: Figures,
     pub(super) readiness: Arc<Readiness>,
     pub(super) upstreams: Arc<Shared>,
     pub(super) clock: Clock,
@@ -48,6 +50,12 @@ pub(super) struct Parts {
     state: PathBuf,
     generation: AtomicU64,
     in_force: Mutex<Good>,
+}
+
+/// What was in force before.
+struct Before {
+    good: Good,
+    hashes: BTreeMap<Zone, String>,
 }
 
 /// The parts, and the watch that keeps their Views in step with the policies.
@@ -69,6 +77,7 @@ impl Parts {
         let registry = Registry::new();
         let metrics = Arc::new(Metrics::register(&registry)?);
         let journal_metrics = JournalMetrics::register(&registry)?;
+        let figures = Figures::register(&registry)?;
         let book = RuleBook::new(config);
         let upstreams = Arc::new(Shared::default());
         let tools = Tools {
@@ -77,7 +86,8 @@ impl Parts {
             keys: &keys,
             folder: &config.policies,
         };
-        let (reader, loaded) = first(config, options, &book, &tools)?;
+        let First { reader, loaded, key_sets, cause } =
+            first(config, options, &book, (&tools, control))?;
         let freezes = Freezes::load(&config.state).context("the freezes cannot be read")?;
 
         let (journal, recovery) = Journal::open(&journal_options(config, &options.clock))
@@ -96,7 +106,10 @@ impl Parts {
         let Loaded { good, views } = loaded;
         let mut sides = BTreeMap::new();
         for (zone, prepared) in views {
-            let Some(served) = config.zones.get(&zone) else { continue };
+            let (Some(served), Some(key_sets)) = (config.zones.get(&zone), key_sets.get(&zone))
+            else {
+                continue;
+            };
             let recorder = Arc::new(Recorder {
                 zone,
                 journal: journal.clone(),
@@ -106,10 +119,7 @@ impl Parts {
                 zone_metrics: metrics.zone(zone),
                 metrics: Arc::clone(&metrics),
             });
-            sides.insert(
-                zone,
-                Arc::new(side(served, prepared, recorder, (&config.policies, control))?),
-            );
+            sides.insert(zone, Arc::new(side(served, prepared, recorder, key_sets)));
         }
         let parts = Arc::new(Self {
             node,
@@ -118,6 +128,7 @@ impl Parts {
             registry,
             journal,
             journal_metrics,
+            figures,
             readiness: Arc::default(),
             upstreams,
             control: control.clone(),
@@ -129,7 +140,7 @@ impl Parts {
             generation: AtomicU64::new(1),
             in_force: Mutex::new(good.clone()),
         });
-        parts.announce(None, &good, "start");
+        parts.announce(None, &good, cause);
         let reload = parts.watch(reader, &good, freezes)?;
         Ok(Built { parts, reload })
     }
@@ -170,57 +181,56 @@ impl Parts {
         let loaded = compile(good.clone(), &self.book, &self.tools(), generation)?;
         for (zone, prepared) in &loaded.views {
             if let Some(side) = self.sides.get(zone) {
-                let issuers = &prepared.view.issuers;
-                side.key_sets.configure(issuers, &self.folder, &self.control).map_err(|error| {
-                    let mend = "mend the key set, or remove the issuer";
-                    vec![Problem::of_file(
-                        &self.folder.join("issuers.yaml"),
-                        error.to_string(),
-                        mend,
-                    )]
-                })?;
+                configure(&side.key_sets, prepared, good.origins.root(), &self.control)?;
             }
         }
+        let mut hashes = BTreeMap::new();
         for (zone, prepared) in loaded.views {
             if let Some(side) = self.sides.get(&zone) {
-                side.view.store(Arc::new(prepared));
+                let before = side.view.swap(Arc::new(prepared));
+                hashes.insert(zone, before.view.hash.clone());
             }
         }
         self.generation.store(generation, Ordering::Release);
-        let before = {
-            let mut in_force =
-                self.in_force.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            std::mem::replace(&mut *in_force, good.clone())
-        };
+        let old = std::mem::replace(&mut *self.in_force(), good.clone());
+        let before = Before { good: old, hashes };
         let cause = match cause {
             Cause::Files => "files".to_owned(),
             Cause::Signal => "signal".to_owned(),
             Cause::Admin(name) => format!("admin {name}"),
         };
         self.announce(Some(&before), good, &cause);
+        self.metrics.policies_in_force();
         Ok(())
     }
 
+    fn in_force(&self) -> MutexGuard<'_, Good> {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Says which View is in force now: in the journal, the metrics and the log; and keeps its files.
-    fn announce(&self, before: Option<&Good>, good: &Good, cause: &str) {
+    fn announce(&self, before: Option<&Before>, good: &Good, cause: &str) {
         let now = self.journal.clamp(self.clock.now());
         let changes = before
-            .map(|before| diff(&before.sources, &good.sources, &self.book.profiles(), now))
+            .map(|b| diff(&b.good.sources, &good.sources, &self.book.profiles(), now))
             .unwrap_or_default();
         let said = |gained| -> Vec<String> {
             changes.iter().filter(|c| c.gained == gained).map(ToString::to_string).collect()
         };
         let (gains, losses) = (said(true), said(false));
+        let mut all = BTreeMap::new();
         for (zone, side) in &self.sides {
             let view = side.view();
-            let files = good.sources.files.iter();
+            let files = &view.view.files;
+            all.extend(files.iter().map(|(path, hash)| (path.clone(), hash.clone())));
             self.journal.keep(&Event::ViewSwapped(ViewSwapped {
                 time: now,
                 zone: *zone,
-                from: None,
+                from: before.and_then(|before| before.hashes.get(zone)).cloned(),
                 to: view.view.hash.clone(),
                 cause: cause.to_owned(),
                 files: files
+                    .iter()
                     .map(|(path, hash)| (path.display().to_string(), hash.clone()))
                     .collect(),
                 gains: gains.clone(),
@@ -229,18 +239,28 @@ impl Parts {
             self.metrics.view_in_force(*zone, view.view.generation, now);
             tracing::info!(%zone, generation = view.view.generation, cause, "a View is in force");
         }
-        self.metrics.view_failed.set(0);
-        self.metrics.policy_problems.set(0);
-        if let Err(error) = good::store(&self.state, &self.folder, &good.sources.files) {
+        if let Err(error) = good::store(&self.state, good.origins.root(), &all) {
             tracing::error!(%error, "the last good copy could not be stored");
         }
     }
 
     fn refused(&self, problems: &[Problem]) {
-        let errors = problems.iter().filter(|problem| problem.is_error()).count();
-        self.metrics.view_failed.set(i64::from(errors > 0));
-        self.metrics.policy_problems.set(i64::try_from(errors).unwrap_or(i64::MAX));
+        self.metrics.policies_refused(errors(problems));
         super::load::say(problems);
+    }
+
+    /// Whether the policies in force hold such a thing.
+    pub(super) fn knows(&self, what: &Frozen) -> bool {
+        let sources = Arc::clone(&self.in_force().sources);
+        match what {
+            Frozen::Entry(id) => sources.entries.contains_key(id),
+            Frozen::Grant(id) => sources.grants.contains_key(id),
+            Frozen::Organization(id) => sources.organizations.contains_key(id),
+            Frozen::Application(id) => sources
+                .organizations
+                .values()
+                .any(|organization| organization.applications.iter().any(|one| one.id == *id)),
+        }
     }
 
     /// Writes the counts of refusals that are only counted.
@@ -252,6 +272,8 @@ impl Parts {
 
     /// The metrics page.
     pub(super) fn page(&self) -> Result<String, prometheus::Error> {
+        self.figures.bring_in(&self.sides);
+        self.figures.update(&self.upstreams);
         let answered =
             self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum();
         let folded = self.sides.values().map(|side| side.recorder.folds.counted()).sum();
@@ -268,24 +290,20 @@ fn side(
     served: &ZoneConfig,
     prepared: PreparedView,
     recorder: Arc<Recorder>,
-    (folder, control): (&std::path::Path, &Handle),
-) -> anyhow::Result<Side> {
+    key_sets: &Arc<KeySets>,
+) -> Side {
     let now = recorder.clock.now();
-    let key_sets = Arc::new(KeySets::default());
-    key_sets
-        .configure(&prepared.view.issuers, folder, control)
-        .map_err(|error| BadConfiguration(error.to_string()))?;
-    Ok(Side {
+    Side {
         zone: recorder.zone,
         profile: served.profile,
         notice: prepared.view.rules.profile().notice(now).map(str::to_owned),
         view: ArcSwap::from_pointee(prepared),
         cache: Cache::new(served.cache_bytes),
         recorder,
-        key_sets,
+        key_sets: Arc::clone(key_sets),
         address_rate: served.address_rate,
         origins: served.origins.clone(),
-    })
+    }
 }
 
 fn journal_options(config: &Config, clock: &Clock) -> JournalOptions {

@@ -48,7 +48,7 @@ impl JournalMetrics {
             finished: counter("helan_journal_finished_total", "Calls whose end is on record.")?,
             uncounted: counter(
                 "helan_journal_uncounted_total",
-                "Answers on record only as a count, because the journal could not take a pair.",
+                "Answers on record only as a count: no pair could be taken, or there was no request.",
             )?,
             pending: gauge("helan_journal_pending_bytes", "Bytes that wait to be made durable.")?,
             sync_seconds,

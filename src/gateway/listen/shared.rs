@@ -76,6 +76,20 @@ impl Mishap {
         Self::Unread,
     ];
 
+    /// Whether the caller got an answer: what hyper refuses before there is a request for us.
+    pub fn is_answered(self) -> bool {
+        match self {
+            Self::Malformed | Self::HeadTooLarge | Self::HeadSlow => true,
+            Self::Full
+            | Self::AddressFull
+            | Self::HandshakeFailed
+            | Self::HandshakeSlow
+            | Self::HeadBroken
+            | Self::Http2Broken
+            | Self::Unread => false,
+        }
+    }
+
     /// The name used in records and metrics.
     pub fn code(self) -> &'static str {
         match self {
@@ -143,6 +157,11 @@ impl ListenerShared {
     /// Connections open now, handshakes and those waiting for a worker included.
     pub fn open(&self) -> u32 {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// When the certificate shown ends, in milliseconds since the epoch; none without TLS.
+    pub fn certificate_ends(&self) -> Option<i64> {
+        self.tls.as_ref()?.ends()
     }
 
     /// Takes a place for a connection from this address.

@@ -205,11 +205,9 @@ impl Trail {
         describe::refused(&mut self.decided, code, refusal);
         if let Some(opened) = self.recorder.folds.count(&self.recorder, &self.decided, self.address)
         {
-            if opened.await {
-                self.closed = true;
-            } else {
-                self.uncounted(code);
-            }
+            // Durable or not, the count that closes the fold holds this one and outlives an outage.
+            opened.await;
+            self.closed = true;
             return;
         }
         if self.decide().is_err() || self.durable().await.is_err() {
@@ -227,7 +225,7 @@ impl Trail {
 
     /// Counts an answer that the journal cannot take now.
     fn uncounted(&mut self, code: &'static str) {
-        self.recorder.journal.uncounted(self.recorder.zone, code);
+        self.recorder.journal.uncounted(self.recorder.zone, code, 1);
         self.closed = true;
     }
 
@@ -296,7 +294,7 @@ impl Drop for Trail {
         if self.ticket.is_none() {
             self.decided.outcome = Cow::Borrowed(ABORTED);
             if self.decide().is_err() {
-                self.recorder.journal.uncounted(self.recorder.zone, ABORTED);
+                self.recorder.journal.uncounted(self.recorder.zone, ABORTED, 1);
             }
         }
         self.finish();

@@ -39,6 +39,8 @@ pub struct Loaded {
     pub trust: Arc<Trust>,
     /// Certificate and key as read, to tell whether they changed.
     shown: [u8; 32],
+    /// When the certificate ends, in milliseconds since the epoch.
+    ends: Option<i64>,
 }
 
 /// Whose certificates are believed.
@@ -79,6 +81,11 @@ impl ServerTls {
     /// The generation of trust now.
     pub fn generation(&self) -> u64 {
         self.current.load().trust.generation
+    }
+
+    /// When the certificate that is shown ends, in milliseconds since the epoch.
+    pub fn ends(&self) -> Option<i64> {
+        self.current.load().ends
     }
 
     /// Reads the files again. After an error everything stays as it was.
@@ -141,11 +148,12 @@ impl Loaded {
             Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
             None => builder.with_no_client_auth(),
         };
+        let ends = material.chain.first().and_then(|own| ends_at(own));
         let mut config =
             builder.with_single_cert(material.chain, material.key).map_err(unusable)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = Arc::clone(&trust.ticketer);
-        Ok(Self { config: Arc::new(config), trust, shown: material.shown })
+        Ok(Self { config: Arc::new(config), trust, shown: material.shown, ends })
     }
 }
 

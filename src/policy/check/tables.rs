@@ -6,6 +6,7 @@ use super::{Checking, Subject};
 use crate::config::yaml::escape;
 use crate::domain::Mask;
 use crate::policy::KeySet;
+use crate::policy::folder::is_inside;
 
 /// Signature algorithms that may be allowed; `none` and shared secrets are not among them.
 const ALGORITHMS: [&str; 10] =
@@ -81,6 +82,11 @@ fn issuers(checking: &mut Checking<'_>) {
                 let mend =
                     "put the JSON Web Key Set there; the path is relative to the policy folder";
                 checking.error(&Subject::Issuers, format!("{pointer}/keys"), message, mend);
+            }
+            KeySet::File(file) if !is_inside(file) => {
+                let message = format!("`{}` lies outside the policy folder", file.display());
+                let mend = "put it into the folder: elsewhere its changes go unnoticed and it is not archived";
+                checking.warn((&Subject::Issuers, &format!("{pointer}/keys")), message, mend);
             }
             KeySet::Url(url) if !url.starts_with("https://") => {
                 let message = format!("`{url}` is not fetched over TLS");

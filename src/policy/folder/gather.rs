@@ -30,10 +30,14 @@ pub(super) fn gather(
         broken: Vec::new(),
     };
     let mut entries = Vec::new();
+    let named = super::named(contents);
     for (file, content) in contents {
         let file: Arc<Path> = file.as_path().into();
-        gathering.sources.files.insert(file.to_path_buf(), content.hash.to_string());
-        if role(&file) != Role::Beside {
+        let is_document = !matches!(role(&file), Role::Beside | Role::Ignored | Role::Stray(_));
+        if is_document || named.contains(file.as_ref()) {
+            gathering.sources.files.insert(file.to_path_buf(), content.hash.to_string());
+        }
+        if is_document {
             problems.extend(content.problems.iter().cloned());
         }
         for found in &content.things {
@@ -165,6 +169,7 @@ impl Gathering {
                 let subject = Subject::Description(entry.id.clone());
                 let at = found.map_or(crate::config::yaml::Position::START, |found| found.at);
                 self.origins.note(subject, Spot { file: file.as_path().into(), document: 0 }, at);
+                self.sources.files.insert(file, content.hash.to_string());
                 return Some((Arc::clone(description), Arc::clone(&content.hash)));
             }
             (Some(_), Some(content), None) if !content.is_whole() => {

@@ -8,10 +8,10 @@ mod layout;
 mod origins;
 mod walk;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use self::file::{BOUND, Forms};
@@ -22,7 +22,7 @@ pub(crate) use self::origins::{Finding, Subject};
 use crate::config::form::FormError;
 use crate::config::problem::{self, Problem};
 use crate::domain::Timestamp;
-use crate::policy::Sources;
+use crate::policy::{KeySet, Sources};
 
 /// What each file holds, by its path under the folder.
 pub(crate) type Contents = BTreeMap<PathBuf, Arc<FileContent>>;
@@ -92,11 +92,60 @@ impl Reader {
             contents.insert(relative, content);
         }
         self.memory = memory;
+        let named = named(&contents);
+        // What another file names is read wherever it lies, and is then no stray.
+        problems.retain(|problem| {
+            let relative = problem.file.strip_prefix(&self.root);
+            problem.is_error() || relative.map_or(true, |relative| !named.contains(relative))
+        });
+        for relative in named {
+            if !contents.contains_key(&relative)
+                && let Some(content) = reader.read(&relative)
+            {
+                contents.insert(relative, Arc::new(content));
+            }
+        }
         let (sources, origins) =
             gather::gather(&self.root, &contents, &mut self.versions, &mut problems);
         problem::sort(&mut problems);
         Reading { sources, origins, problems, contents }
     }
+}
+
+/// Files beside the documents that a View is made of because a document names them: key sets and
+/// authorities. Secrets are not among them: what is named here is archived and cited.
+fn named(contents: &Contents) -> BTreeSet<PathBuf> {
+    let mut named = BTreeSet::new();
+    let things = contents.values().flat_map(|content| &content.things);
+    for thing in things.map(|found| &found.thing) {
+        match thing {
+            Thing::Issuers(issuers) => {
+                named.extend(issuers.values().filter_map(|issuer| match &issuer.keys {
+                    KeySet::File(file) => Some(file.clone()),
+                    KeySet::Url(_) => None,
+                }));
+            }
+            Thing::Organization(organization) => {
+                let upstreams = organization.upstreams.iter();
+                named.extend(upstreams.filter_map(|upstream| upstream.authorities.clone()));
+            }
+            Thing::Entry(_)
+            | Thing::Description(_)
+            | Thing::Grant(_)
+            | Thing::Agreement(_)
+            | Thing::Masks(_)
+            | Thing::Networks(_)
+            | Thing::Matters(_) => {}
+        }
+    }
+    named.retain(|file| is_inside(file));
+    named
+}
+
+/// Whether a path stays in the folder it counts from.
+pub(crate) fn is_inside(relative: &Path) -> bool {
+    let mut parts = relative.components();
+    relative.file_name().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// The same from bytes that are at hand, such as an archive's. Problems name files under `root`.

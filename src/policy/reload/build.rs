@@ -78,18 +78,31 @@ pub(super) enum Order {
     Asked(Cause),
 }
 
-/// Builds until nobody is left to order it.
-pub(super) fn run(shared: &Shared, orders: &Receiver<Order>, mut reader: Reader, mut hooks: Hooks) {
-    while let Ok(order) = orders.recv() {
-        let (cause, always) = gather(order, orders);
-        shared.lock().touched.clear();
-        match load(&mut reader, &hooks.profiles, (hooks.clock)()) {
-            Ok(good) if !always && is_in_force(shared, &good) => {}
-            Ok(good) => match (hooks.install)(&good, &cause) {
-                Ok(()) => shared.installed(&good.contents),
-                Err(problems) => (hooks.refused)(&problems, &cause),
-            },
-            Err(problems) => (hooks.refused)(&problems, &cause),
+/// The thread that reads, checks and hands on.
+pub(super) struct Builder {
+    pub(super) reader: Reader,
+    pub(super) hooks: Hooks,
+    /// Whether the folder was last refused: then it is put in force as soon as it is good, also if it
+    /// says again what is in force, so that the alert ends.
+    pub(super) is_refused: bool,
+}
+
+impl Builder {
+    /// Builds until nobody is left to order it.
+    pub(super) fn run(mut self, shared: &Shared, orders: &Receiver<Order>) {
+        while let Ok(order) = orders.recv() {
+            let (cause, always) = gather(order, orders);
+            shared.lock().touched.clear();
+            let outcome = match load(&mut self.reader, &self.hooks.profiles, (self.hooks.clock)()) {
+                Ok(good) if !(always || self.is_refused) && is_in_force(shared, &good) => Ok(()),
+                Ok(good) => (self.hooks.install)(&good, &cause)
+                    .inspect(|()| shared.installed(&good.contents)),
+                Err(problems) => Err(problems),
+            };
+            self.is_refused = outcome.is_err();
+            if let Err(problems) = outcome {
+                (self.hooks.refused)(&problems, &cause);
+            }
         }
     }
 }

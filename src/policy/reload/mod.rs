@@ -101,11 +101,16 @@ pub fn start(
         drop(events.send(watch::Message::Event(event)));
     })?;
     watcher.watch(reader.root(), RecursiveMode::Recursive)?;
-    // What changed between the reading and the watch.
+    // What the folder took away between the reading and the watch, or since the last good copy.
+    shared.look_everywhere();
     drop(builds.send(build::Order::Changed { rules: false }));
+    // What came from elsewhere is in force because the folder could not be.
+    let is_refused = good.origins.root() != reader.root();
     let (of_watch, of_build) = (Arc::clone(&shared), Arc::clone(&shared));
     spawn("policy-watch", move || watch::run(&of_watch, &inbox, &builds))?;
-    spawn("policy-build", move || build::run(&of_build, &orders, reader, hooks))?;
+    spawn("policy-build", move || {
+        build::Builder { reader, hooks, is_refused }.run(&of_build, &orders);
+    })?;
     Ok(Reload { shared, freezes: Mutex::new(freezes), messages, _watcher: watcher })
 }
 

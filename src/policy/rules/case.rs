@@ -89,3 +89,10 @@ pub struct Citation {
     /// Bars with a smaller number are told first.
     pub order: u32,
 }
+
+impl Citation {
+    /// Law and article, as records cite them.
+    pub fn cited(&self) -> String {
+        format!("{} {}", self.law, self.article)
+    }
+}

@@ -22,6 +22,8 @@ use crate::domain::{Denial, ProfileId};
 pub(super) struct Loaded {
     pub(super) profile: Profile,
     pub(super) version: String,
+    /// SHA-256 of each file, by its path under the policy folder.
+    pub(super) files: BTreeMap<PathBuf, String>,
     pub(super) schema: Schema,
     pub(super) slices: BTreeMap<Flow, PolicySet>,
     pub(super) citations: HashMap<PolicyId, Arc<Citation>>,
@@ -64,6 +66,7 @@ pub(super) fn load(id: ProfileId, folder: &Path) -> Result<Loaded, Vec<RulesProb
             profile,
             schema,
             version: version(&written, &files),
+            files: hashes(id, &written, &files),
             slices: Flow::ALL.into_iter().map(|flow| (flow, slice(&rules, flow))).collect(),
             citations: rules
                 .iter()
@@ -258,6 +261,19 @@ fn slice(rules: &[Rule<'_>], flow: Flow) -> PolicySet {
     let policies = rules.iter().filter(speaks).map(|rule| rule.policy.clone());
     // The names were found unique before, so no policy is lost here.
     PolicySet::from_policies(policies).unwrap_or_default()
+}
+
+/// What was read, as the archive knows it.
+fn hashes(id: ProfileId, profile: &str, files: &[SourceFile]) -> BTreeMap<PathBuf, String> {
+    let folder = Path::new("rules").join(id.as_str());
+    let named = |name: &Path, text: &str| {
+        (folder.join(name), crate::policy::folder::hash(text.as_bytes()).to_string())
+    };
+    files
+        .iter()
+        .filter_map(|file| Some(named(Path::new(file.path.file_name()?), &file.text)))
+        .chain([named(Path::new("profile.yaml"), profile)])
+        .collect()
 }
 
 /// A digest of everything the answers depend on, 16 hexadecimal digits.

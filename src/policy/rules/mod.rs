@@ -16,7 +16,7 @@ mod yaml;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cedar_policy::{Authorizer, Decision, PolicyId, PolicySet, Response};
@@ -31,6 +31,7 @@ use crate::domain::{Denial, Entry, Item, Mask, MaskId, OrganizationKind, Profile
 pub struct Rules {
     profile: Profile,
     version: String,
+    files: BTreeMap<PathBuf, String>,
     frame: Frame,
     authorizer: Authorizer,
     slices: BTreeMap<Flow, PolicySet>,
@@ -58,6 +59,7 @@ impl Rules {
         Ok(Self {
             profile: loaded.profile,
             version: loaded.version,
+            files: loaded.files,
             frame,
             authorizer: Authorizer::new(),
             slices: loaded.slices,
@@ -74,6 +76,11 @@ impl Rules {
     /// A digest of the rules' files; it changes whenever an answer may change.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// SHA-256 in hexadecimal of every file of the rules, by its path under the policy folder.
+    pub fn files(&self) -> &BTreeMap<PathBuf, String> {
+        &self.files
     }
 
     /// Every rule, those that are told first in front.

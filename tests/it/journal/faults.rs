@@ -110,7 +110,7 @@ fn child_on_a_failing_disk() {
     assert!(ticket.wait().is_err());
     tell(&format!("given-up {}", late.transaction));
     open_late.finish(&Finished::new(&late, late.time, "journal-unavailable"));
-    journal.uncounted(Zone::Sharing, "journal-unavailable");
+    journal.uncounted(Zone::Sharing, "journal-unavailable", 1);
     assert_eq!(call(&journal), Err(Spent::Failed));
     // Its answer is on the way out already: how it ended is kept until the disk works again.
     open_early.finish(&Finished::new(&early, early.time, ANSWERED));

@@ -10,6 +10,8 @@ pub mod explain;
 
 pub mod keys;
 
+mod places;
+
 pub mod records;
 
 pub mod schema;
@@ -96,7 +98,12 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Demo(demo) => demo::run(demo, &mut out).map(|()| Exit::Fine),
         Command::Keys(keys) => keys::run(keys, now, &mut out).map(|()| Exit::Fine),
         Command::Records(records) => {
-            records::run(records, &mut out).map(|()| Exit::Fine).map_err(Into::into)
+            use records::RecordsError::{Configuration, Open, Unsound, Write};
+
+            records::run(records, &mut out).map(|()| Exit::Fine).map_err(|error| match error {
+                Configuration(bad) => bad.into(),
+                other @ (Open { .. } | Write(_) | Unsound(_)) => other.into(),
+            })
         }
         Command::Token(token) => token::run(token, now, &mut out).map(|()| Exit::Fine),
         Command::Schema(schema) => schema::run(schema, &mut out).map(|()| Exit::Fine),

@@ -8,6 +8,9 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::BadConfiguration;
+pub use super::places::Folder;
+
 use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
 use crate::journal::{ALLOWED, Decided, Event, Finished, ReadError, Reader, Record};
 
@@ -40,9 +43,9 @@ pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> 
 /// The last records, as they are written.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TailArgs {
-    /// Folder of records.
-    #[arg(long, value_name = "DIR")]
-    pub records: PathBuf,
+    /// Where they are.
+    #[command(flatten)]
+    pub folder: Folder,
     /// Stay and show what is added.
     #[arg(short, long)]
     pub follow: bool,
@@ -57,9 +60,9 @@ pub struct TailArgs {
 /// Calls, decision and end together, and other events.
 #[derive(Clone, Debug, clap::Args)]
 pub struct QueryArgs {
-    /// Folder of records.
-    #[arg(long, value_name = "DIR")]
-    pub records: PathBuf,
+    /// Where they are.
+    #[command(flatten)]
+    pub folder: Folder,
     /// From this moment on (RFC 3339).
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub from: Option<Timestamp>,
@@ -89,6 +92,9 @@ pub struct QueryArgs {
 /// Why the records could not all be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsError {
+    /// It is not said where they are, or the configuration that says so cannot be read.
+    #[error(transparent)]
+    Configuration(#[from] BadConfiguration),
     /// The folder could not be read.
     #[error("cannot read the records in {folder}; check the path and its permissions")]
     Open {
@@ -125,8 +131,9 @@ fn unless_gone(outcome: Result<(), RecordsError>) -> Result<(), RecordsError> {
 }
 
 fn show_tail(args: &TailArgs, out: &mut impl Write) -> Result<(), RecordsError> {
-    let open = |cause| RecordsError::Open { folder: args.records.clone(), cause };
-    let mut reader = Reader::last(&args.records, args.lines).map_err(open)?;
+    let folder = args.folder.path()?;
+    let mut reader = Reader::last(&folder, args.lines)
+        .map_err(|cause| RecordsError::Open { folder: folder.clone(), cause })?;
     let keep = usize::try_from(args.lines).unwrap_or(usize::MAX);
     let mut problems = Vec::new();
     let mut last = std::collections::VecDeque::new();
@@ -177,11 +184,12 @@ fn show(record: &Record, json: bool, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError> {
-    let open = |cause| RecordsError::Open { folder: args.records.clone(), cause };
+    let folder = args.folder.path()?;
     let reader = match args.start() {
-        Some(start) => Reader::since(&args.records, start),
-        None => Reader::open(&args.records),
+        Some(start) => Reader::since(&folder, start),
+        None => Reader::open(&folder),
     };
+    let open = |cause| RecordsError::Open { folder: folder.clone(), cause };
     let mut problems = Vec::new();
     let mut calls: HashMap<Uuid, (Record, Box<Decided>)> = HashMap::new();
     if !args.json {

@@ -20,6 +20,14 @@ pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
     read(path).map(|(config, _)| config)
 }
 
+/// Reads a configuration to find what it names, without a look at the files of listeners: an auditor
+/// may have no access to them.
+pub fn places(path: &Path) -> Result<Config, Vec<Problem>> {
+    let mut config: Config = read_yaml(path)?;
+    resolve(&mut config, path.parent().unwrap_or(Path::new("")));
+    Ok(config)
+}
+
 /// The same with its warnings; if anything is an error, all problems come instead.
 pub fn read(path: &Path) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     let text = text_of(path)?;

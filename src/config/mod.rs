@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::load::{load, read, read_yaml};
+pub use self::load::{load, places, read, read_yaml};
 use crate::domain::{ProfileId, Rate, Zone};
 
 /// The configuration of one node.

@@ -32,7 +32,7 @@ pub mod request;
 pub mod worker;
 
 pub use self::answer::Body;
-pub use self::decide::{Ask, Asker, Decision, Memo, Permit, decide};
+pub use self::decide::{Ask, Asker, Decision, Memo, Permit, STANDING, decide};
 pub use self::limit::{Limiters, RateKey};
 pub use self::metrics::{Ending, Metrics};
 pub use self::prepare::{PrepareError, Prepared, PreparedView, Tools};
@@ -75,7 +75,7 @@ async fn pass(
     let mut target = route(&view, &request.head, &path)?;
     trail.target(&view, &target);
     let declared = request::declared(&view, &request.head.headers)?;
-    trail.declared(&declared);
+    trail.declared(&view, &asker, &target, &declared);
     let origin = worker.origin(&asker, trail);
     let asking = fetch::Asking::new(&request.head, &target, origin)?;
     let body = request::body(&mut target, request, trail).await?;

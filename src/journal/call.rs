@@ -103,12 +103,15 @@ pub struct Decided {
     /// Names of described parameters that were sent, never of others: a name can carry a value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<String>,
-    /// The declared purpose.
+    /// The declared purpose, if the entry or a grant names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<PurposeId>,
-    /// The declared purpose, if no entry and no grant names it.
+    /// The declared purpose, if none names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose_hash: Option<KeyedHash>,
+    /// The grant that the caller chose, or `standing`; none that is not the caller's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
     /// The declared matter, if it is registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matter: Option<MatterCode>,
@@ -127,7 +130,10 @@ pub struct Decided {
     /// How data is to be shared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
-    /// Items asked for.
+    /// Items that its parameters and body members select, filter or sort by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub used: Vec<ItemName>,
+    /// Items that may leave.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<ItemName>,
     /// [`ALLOWED`] or the code of a refusal.
@@ -166,12 +172,14 @@ impl Decided {
             parameters: Vec::new(),
             purpose: None,
             purpose_hash: None,
+            choice: None,
             matter: None,
             matter_hash: None,
             case_hash: None,
             operator_hash: None,
             subjects: Vec::new(),
             mode: None,
+            used: Vec::new(),
             items: Vec::new(),
             outcome: Cow::Borrowed(ALLOWED),
             articles: Vec::new(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Ask, Asker, Memo};
+use super::{Ask, Asker, Memo, STANDING};
 use crate::domain::{
     ApplicationId, Denial, EntryId, Format, Item, ItemName, Mask, MaskId, Mode, PurposeId,
     Sensitivity, Timestamp, Zone,
@@ -42,7 +42,7 @@ impl Decision {
     /// Whether the caller's choice of a grant leaves this one in.
     pub(super) fn is_named(&self, choice: Option<&str>) -> bool {
         match (choice, &self.grant) {
-            (None, _) | (Some("standing"), None) => true,
+            (None, _) | (Some(STANDING), None) => true,
             (Some(id), Some(written)) => written.grant.id.as_str() == id,
             (Some(_), None) => false,
         }
@@ -78,12 +78,7 @@ impl Decision {
 /// Asks the rules about every claim: written grants in the order of their ids, then the standing one.
 pub(super) fn evaluate(view: &PreparedView, ask: &Ask<'_>) -> Arc<[Arc<Decision>]> {
     let entry = &ask.entry.source.entry;
-    let written = ask
-        .asker
-        .known
-        .as_ref()
-        .map_or(&[][..], |(organization, _)| view.view.grants(organization, &entry.id));
-    let mut decisions: Vec<_> = written
+    let mut decisions: Vec<_> = written(view, ask.asker, ask.entry)
         .iter()
         .map(|written| {
             let items = granted(entry.items.iter(), written);
@@ -279,6 +274,19 @@ fn version(
 ) -> String {
     let grant = written.map_or("standing", |written| &written.version);
     format!("{}|{grant}|{actions:?}", entry.source.version)
+}
+
+/// Whether this is the id of a grant that the caller has for this entry.
+pub fn names_grant(view: &PreparedView, asker: &Asker, entry: &Prepared, id: &str) -> bool {
+    written(view, asker, entry).iter().any(|written| written.grant.id.as_str() == id)
+}
+
+/// The written grants of a caller for an entry.
+fn written<'v>(view: &'v PreparedView, asker: &Asker, entry: &Prepared) -> &'v [Arc<Written>] {
+    asker
+        .known
+        .as_ref()
+        .map_or(&[][..], |(organization, _)| view.view.grants(organization, &entry.source.entry.id))
 }
 
 /// Whether something withdrawn or frozen stands against any claim of this caller to this entry.

@@ -20,8 +20,11 @@ use crate::gateway::route::Use;
 use crate::policy::{Citation, Denied, Overlay, Written};
 use crate::shape::Plan;
 
-pub use self::claim::{Decision, Preview, preview};
+pub use self::claim::{Decision, Preview, names_grant, preview};
 pub use self::memo::Memo;
+
+/// How a caller chooses the standing grant in `Helan-Grant`.
+pub const STANDING: &str = "standing";
 
 /// Proof that the law and a grant allow this call. Only [`decide`] makes one.
 ///

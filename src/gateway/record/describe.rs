@@ -1,13 +1,14 @@
 //! What the trail notes of each step: names, codes and keyed hashes, never values.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::Method;
 
 use super::{Recorder, Trail};
 use crate::config::keys::KeyPurpose;
-use crate::gateway::decide::Permit;
+use crate::gateway::decide::{Asker, Permit, STANDING, names_grant};
 use crate::gateway::identify::{self, Identity};
 use crate::gateway::limit::Slot;
 use crate::gateway::prepare::PreparedView;
@@ -15,7 +16,6 @@ use crate::gateway::refusal::Refusal;
 use crate::gateway::request::Declared;
 use crate::gateway::route::Target;
 use crate::journal::{Decided, Proved, QuotaUse};
-use crate::policy::Citation;
 use crate::shape::Report;
 
 impl Trail {
@@ -47,6 +47,8 @@ impl Trail {
     pub fn names(&mut self, target: &Target) {
         self.decided.parameters =
             target.names.iter().map(|name| name.as_ref().to_owned()).collect();
+        let used: BTreeSet<_> = target.uses.iter().map(|used| &used.item).collect();
+        self.decided.used = used.into_iter().cloned().collect();
         self.subject(target);
     }
 
@@ -55,8 +57,14 @@ impl Trail {
         self.decided.subjects = hashed.into_iter().collect();
     }
 
-    /// Notes what was declared; free text only as a keyed hash.
-    pub fn declared(&mut self, declared: &Declared) {
+    /// Notes what was declared; what is not registered is the caller's text, and stays a keyed hash.
+    pub fn declared(
+        &mut self,
+        view: &PreparedView,
+        asker: &Asker,
+        target: &Target,
+        declared: &Declared,
+    ) {
         let recorder: &Recorder = &self.recorder;
         let hash =
             |text: &Option<String>, purpose| text.as_ref().map(|text| recorder.hash(purpose, text));
@@ -65,6 +73,11 @@ impl Trail {
         self.decided.operator_hash = hash(&declared.operator, KeyPurpose::Operator);
         self.decided.purpose.clone_from(&declared.purpose);
         self.decided.purpose_hash = hash(&declared.unregistered_purpose, KeyPurpose::Subject);
+        if let Some(choice) = &declared.grant {
+            let known = choice == STANDING || names_grant(view, asker, &target.entry, choice);
+            self.decided.choice = known.then(|| choice.clone());
+            self.decided.checks.insert(Cow::Borrowed("choice"), known);
+        }
         self.decided.matter.clone_from(&declared.matter);
         if let Some(fits) = declared.case_fits {
             self.decided.checks.insert(Cow::Borrowed("case"), fits);
@@ -81,7 +94,7 @@ impl Trail {
             self.decided.purpose = permit.purpose().cloned();
         }
         self.decided.items = permit.items().to_vec();
-        self.decided.articles = permit.articles().iter().map(|c| citation(c)).collect();
+        self.decided.articles = permit.articles().iter().map(|c| c.cited()).collect();
         if !target.uses.is_empty() {
             self.decided.checks.insert(Cow::Borrowed("items-used"), true);
         }
@@ -132,15 +145,11 @@ pub(super) fn quota(slot: &Slot) -> Vec<QuotaUse> {
 pub(super) fn refused(decided: &mut Decided, code: &'static str, refusal: &Refusal) {
     decided.outcome = Cow::Borrowed(code);
     if let Refusal::Denied { articles, .. } = refusal {
-        decided.articles = articles.iter().map(|c| citation(c)).collect();
+        decided.articles = articles.iter().map(|c| c.cited()).collect();
     }
     if matches!(refusal, Refusal::OutOfScope { .. }) {
         decided.checks.insert(Cow::Borrowed("scope"), false);
     }
-}
-
-fn citation(citation: &Citation) -> String {
-    format!("{} {}", citation.law, citation.article)
 }
 
 /// How a caller was proved, as records say it.

@@ -2,16 +2,20 @@
 
 use std::path::Path;
 
-use helan::cli::records::{QueryArgs, TailArgs, query, tail};
+use helan::cli::records::{Folder, QueryArgs, TailArgs, query, tail};
 use helan::domain::{EntryId, GrantId, Zone};
 use helan::journal::{AdminWrite, Clock, Event, Finished, Reader};
 use uuid::Uuid;
 
 use super::{call, decided, open, read, until};
 
+fn at(folder: &Path) -> Folder {
+    Folder { records: Some(folder.to_owned()), config: None }
+}
+
 fn asked(folder: &Path) -> QueryArgs {
     QueryArgs {
-        records: folder.to_owned(),
+        folder: at(folder),
         from: None,
         until: None,
         organization: None,
@@ -93,7 +97,7 @@ fn tail_shows_the_last_records_as_they_are() {
     }
     journal.close();
     let mut out = Vec::new();
-    let args = TailArgs { records: folder.path().to_owned(), follow: false, lines: 30, json: true };
+    let args = TailArgs { folder: at(folder.path()), follow: false, lines: 30, json: true };
     tail(&args, &mut out).unwrap();
 
     let shown: Vec<_> =

@@ -141,7 +141,7 @@ fn a_disk_that_fails_lets_no_data_out_and_service_comes_back_by_itself() {
 }
 
 /// A stand-in that answers every GET with the same rows, for as long as the test runs.
-fn serve_rows(listener: TcpListener) {
+pub(crate) fn serve_rows(listener: TcpListener) {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };

@@ -29,5 +29,6 @@ mod policies;
 mod real;
 mod refusals;
 mod reloading;
+mod serving;
 mod shaping;
 mod upstream;

@@ -76,6 +76,16 @@ impl Ca {
         params.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
 
+    /// Believes what this authority signed.
+    pub(crate) fn verifier(&self) -> Arc<dyn rustls::client::danger::ServerCertVerifier> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .unwrap()
+    }
+
     /// TLS of a client that trusts this authority and shows a certificate, if it has one.
     pub(crate) fn client(&self, shown: Option<&Issued>, alpn: &[u8]) -> Arc<rustls::ClientConfig> {
         let mut roots = RootCertStore::empty();

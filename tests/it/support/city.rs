@@ -27,6 +27,7 @@ pub struct Shown {
 pub struct Application {
     pub certificate: PathBuf,
     pub key: PathBuf,
+    pub token: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,6 +4,7 @@ pub mod ca;
 pub mod city;
 pub mod node;
 pub mod records;
+pub mod serving;
 pub mod tools;
 
 use std::net::TcpListener;

@@ -12,8 +12,28 @@ use crate::config::keys::{self, KeyPurpose, Keys};
 use crate::domain::{PersonId, Timestamp};
 use crate::net::jws::SigningKey;
 
-/// Make and list keys.
+/// Make and list keys: the node's own, applications', operators'.
+///
+/// The folder holds one file per purpose and id, mode 0600, owned by the user the node runs as (or
+/// root); keep it out of the policies and the records, and back it up. The newest key of a purpose
+/// makes new values, older ones still verify: never delete one while values made with it count.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Purposes:
+  signing     signs checkpoints of the records
+  subject     hides data subjects, case numbers and matters in records
+  operator    hides operators in records
+  etag        makes entity tags of shaped answers
+  credential  hides the secrets of `Helan-Key`s at rest
+  mask        makes the values of hash masks; a new one is taken up by a restart only
+  admin       makes admin tokens; a new one ends all old tokens
+
+A running node takes new keys up on SIGHUP or `POST /reload`.
+
+Examples:
+  helan keys make --folder keys
+  helan keys make --folder keys --purpose admin    # ends all admin tokens
+  helan keys admin --folder keys --name wang-li")]
 pub struct KeysArgs {
     #[command(subcommand)]
     command: KeysCommand,
@@ -26,7 +46,8 @@ enum KeysCommand {
         /// Folder of keys, as in the configuration.
         #[arg(long)]
         folder: PathBuf,
-        /// Make a new key for this purpose even if it has one. New values are made with it.
+        /// Make a new key for this purpose even if it has one: new values are made with it, as soon as
+        /// the node reads its keys again.
         #[arg(long, value_parser = PossibleValuesParser::new(KeyPurpose::ALL.map(KeyPurpose::as_str)))]
         purpose: Option<String>,
     },

@@ -4,5 +4,10 @@ mod access;
 
 mod admin;
 
+mod unproved;
+
+mod write;
+
 pub use self::access::{Access, admin_token};
-pub use self::admin::{Admin, Handles, Readiness, Reloading, serve, serve_socket};
+pub use self::admin::{Admin, Handles, Readiness, Reloading, bind_socket, serve, serve_socket};
+pub use self::unproved::Unproved;

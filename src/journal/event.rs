@@ -216,6 +216,18 @@ pub struct AdminWrite {
     pub outcome: String,
     /// The status that was sent.
     pub status: u16,
+    /// How many it stands for: those that nobody proved are counted together after the first.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u64,
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_one(count: &u64) -> bool {
+    *count == 1
 }
 
 impl Event {

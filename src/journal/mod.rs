@@ -89,9 +89,10 @@ impl Journal {
         Ticket::new(&self.shared.settled, self.shared.hand_over(event, Kind::Note))
     }
 
-    /// Hands over an event that has happened already: it outlives an outage of the disk.
-    pub fn keep(&self, event: &Event) {
-        self.shared.keep(event);
+    /// Hands over an event that has happened already: it outlives an outage of the disk, though the
+    /// ticket says that it was not durable at once.
+    pub fn keep(&self, event: &Event) -> Ticket {
+        Ticket::new(&self.shared.settled, self.shared.keep(event))
     }
 
     /// Counts answers that could not have a pair of their own; the sum goes on record within two

@@ -127,8 +127,8 @@ impl Shared {
     }
 
     /// Hands over an event that outlives an outage.
-    pub(super) fn keep(&self, event: &Event) {
-        self.hand_over(event, Kind::Kept);
+    pub(super) fn keep(&self, event: &Event) -> Option<u64> {
+        self.hand_over(event, Kind::Kept)
     }
 
     pub(super) fn hand_over(&self, event: &Event, kind: Kind) -> Option<u64> {

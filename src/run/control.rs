@@ -41,14 +41,14 @@ impl Control {
             .block_on(TcpListener::bind(address))
             .with_context(|| format!("cannot listen on {address} for admin calls"))?;
         runtime.spawn(control::serve(Arc::clone(&admin), listener));
-        if let Some(path) = config.admin.socket.clone() {
-            runtime.spawn(async move {
-                let Err(error) = control::serve_socket(admin, &path).await;
-                tracing::error!(%error, path = %path.display(), "no admin socket");
-            });
+        if let Some(path) = &config.admin.socket {
+            let listener = runtime
+                .block_on(async { control::bind_socket(path) })
+                .with_context(|| format!("cannot listen on {} for admin calls", path.display()))?;
+            runtime.spawn(control::serve_socket(admin, listener));
         }
         runtime.spawn(folds(Arc::clone(&parts)));
-        runtime.spawn(hang_ups(Arc::clone(&reload), Arc::clone(listening)));
+        runtime.spawn(hang_ups(parts, Arc::clone(&reload), Arc::clone(listening)));
         Ok(Self { _reload: reload })
     }
 }
@@ -65,6 +65,7 @@ pub(super) fn runtime() -> std::io::Result<Runtime> {
 fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held) -> Admin {
     let (paged, purged, asked) = (Arc::clone(parts), Arc::clone(parts), Arc::clone(parts));
     let (again, listening) = (Arc::clone(reload), Arc::clone(listening));
+    let held = Arc::clone(parts);
     Admin {
         keys: Arc::clone(&parts.keys),
         journal: parts.journal.clone(),
@@ -77,11 +78,14 @@ fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held) -> Admin {
                 purged.sides.values().map(|side| side.cache.purge_entry(entry)).sum()
             }),
             reload: Box::new(move |by| {
+                // Keys first: credentials may stand in the policies that are hashed under a new one.
+                let keys = held.reload_keys();
                 again.trigger(Cause::Admin(by.to_owned()));
-                reload_tls(&listening)
+                keys.into_iter().chain(reload_tls(&listening)).collect()
             }),
             knows: Box::new(move |what| asked.knows(what)),
         },
+        unproved: control::Unproved::default(),
     }
 }
 
@@ -102,10 +106,11 @@ async fn folds(parts: Arc<Parts>) {
     }
 }
 
-async fn hang_ups(reload: Arc<Reload>, listening: Held) {
+async fn hang_ups(parts: Arc<Parts>, reload: Arc<Reload>, listening: Held) {
     let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return };
     while hang_up.recv().await.is_some() {
-        tracing::info!("SIGHUP: reading policies and certificates again");
+        tracing::info!("SIGHUP: reading policies, certificates and keys again");
+        drop(parts.reload_keys());
         reload.trigger(Cause::Signal);
         drop(reload_tls(&listening));
     }

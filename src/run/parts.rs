@@ -48,6 +48,7 @@ pub(super) struct Parts {
     book: RuleBook,
     folder: PathBuf,
     state: PathBuf,
+    keys_folder: PathBuf,
     generation: AtomicU64,
     in_force: Mutex<Good>,
 }
@@ -98,7 +99,7 @@ impl Parts {
         let node = Arc::new(Node {
             name: config.node.clone(),
             clock: options.clock.clone(),
-            mask_key: Some(Arc::new(MaskKey::new(keys.secret(KeyPurpose::Mask).1))),
+            mask_key: Some(Arc::new(MaskKey::new(&keys.secret(KeyPurpose::Mask).1))),
             keys: Arc::clone(&keys),
             limiters: Limiters::new(recovery.counters),
             overlay: OnceLock::new(),
@@ -137,6 +138,7 @@ impl Parts {
             book,
             folder: config.policies.clone(),
             state: config.state.clone(),
+            keys_folder: config.keys.clone(),
             generation: AtomicU64::new(1),
             in_force: Mutex::new(good.clone()),
         });
@@ -247,6 +249,13 @@ impl Parts {
     fn refused(&self, problems: &[Problem]) {
         self.metrics.policies_refused(errors(problems));
         super::load::say(problems);
+    }
+
+    /// Reads the node's keys again; says why, if the old ones stay.
+    pub(super) fn reload_keys(&self) -> Option<String> {
+        let error = self.keys.reload(&self.keys_folder).err()?;
+        tracing::error!(%error, "the keys could not be read again; the old ones stay");
+        Some(format!("keys: {error}"))
     }
 
     /// Whether the policies in force hold such a thing.

@@ -24,6 +24,7 @@ mod faults;
 mod identify;
 mod journal;
 mod listening;
+mod operating;
 mod planted;
 mod policies;
 mod real;

@@ -1,7 +1,7 @@
 //! Key files: how they are named, written and read.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,13 @@ pub fn list(folder: &Path) -> Result<Vec<(KeyPurpose, String)>, KeyError> {
 pub(super) fn read_all(folder: &Path) -> Result<Vec<Written>, KeyError> {
     let failed = |cause| KeyError::Io { path: folder.to_owned(), cause };
     let mut keys = Vec::new();
-    let mut problems = Vec::new();
+    let own = fs::metadata(folder).map_err(failed)?;
+    // Whoever may write to the folder can put a key of his own in the place of ours.
+    let mut problems: Vec<String> = ours(&own, 0o022, "700", folder)
+        .err()
+        .map(|problem| format!("{}: {problem}", folder.display()))
+        .into_iter()
+        .collect();
     for found in fs::read_dir(folder).map_err(failed)? {
         let path = found.map_err(failed)?.path();
         if path.extension().is_none_or(|extension| extension != "key") {
@@ -109,15 +115,47 @@ pub(super) fn read_all(folder: &Path) -> Result<Vec<Written>, KeyError> {
     }
 }
 
-fn read(path: &Path) -> Result<Written, String> {
-    let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
-    let mode = metadata.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let path = path.display();
+/// Whether only the user we run as, or root, could have put this here, and nobody else has the rights
+/// of `others`.
+fn ours(found: &Metadata, others: u32, mend: &str, path: &Path) -> Result<(), String> {
+    let (mode, path) = (found.mode() & 0o777, path.display());
+    if mode & others != 0 {
+        let what = if others & 0o044 == 0 { "write here" } else { "read this key" };
         return Err(format!(
-            "others may read this key (mode {mode:o}); mend it with `chmod 600 {path}`"
+            "others may {what} (mode {mode:o}); mend it with `chmod {mend} {path}`"
         ));
     }
+    let user = rustix::process::geteuid().as_raw();
+    if found.uid() != user && found.uid() != 0 {
+        return Err(format!(
+            "it belongs to the user {}, who could change it; mend it with `chown {user} {path}`",
+            found.uid()
+        ));
+    }
+    Ok(())
+}
+
+/// The text of a key file. Its rights are those of the file that was opened, so that nobody can put
+/// another in its place in between.
+fn text(path: &Path) -> Result<String, String> {
+    let said = |error: io::Error| error.to_string();
+    // A pipe would keep us waiting.
+    if !fs::metadata(path).map_err(said)?.is_file() {
+        return Err("this is no plain file".to_owned());
+    }
+    let file = File::open(path).map_err(said)?;
+    let found = file.metadata().map_err(said)?;
+    ours(&found, 0o077, "600", path)?;
+    if found.len() > LARGEST {
+        return Err("too large for a key file".to_owned());
+    }
+    let mut text = String::new();
+    file.take(LARGEST).read_to_string(&mut text).map_err(|error| error.kind().to_string())?;
+    Ok(text)
+}
+
+fn read(path: &Path) -> Result<Written, String> {
+    let text = text(path)?;
     let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
     let (purpose, id) = name
         .split_once('-')
@@ -127,10 +165,6 @@ fn read(path: &Path) -> Result<Written, String> {
             let purposes = KeyPurpose::ALL.map(KeyPurpose::as_str).join(", ");
             format!("name it `purpose-id.key`, where purpose is one of {purposes}")
         })?;
-    if metadata.len() > LARGEST {
-        return Err("too large for a key file".to_owned());
-    }
-    let text = fs::read_to_string(path).map_err(|error| error.kind().to_string())?;
     let bytes = text
         .strip_prefix(&format!("{FORMAT} {purpose} {id}\n"))
         .ok_or_else(|| {

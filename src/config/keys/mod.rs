@@ -2,14 +2,17 @@
 //!
 //! A file `{purpose}-{id}.key` holds a line that names format, purpose and id, and 32 random bytes
 //! in hexadecimal. The greatest id of a purpose makes new values; all of them verify old ones, so a
-//! key is replaced by adding a file. Nothing here prints a key.
+//! key is replaced by adding a file, which a running node takes up when it is told to reload. Nothing
+//! here prints a key.
 
 mod credential;
 mod file;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 
 pub use self::credential::{NewCredential, make_credential};
@@ -28,14 +31,24 @@ pub enum KeyPurpose {
     Etag,
     /// Hides `Helan-Key` secrets at rest.
     Credential,
-    /// Makes the values of hash masks.
+    /// Makes the values of hash masks. Taken up by a restart only: whoever joins data by these values
+    /// must know the moment at which all of them change.
     Mask,
+    /// Makes admin tokens, and nothing else: no caller may have a text of its choice hashed under it.
+    Admin,
 }
 
 impl KeyPurpose {
     /// Every purpose.
-    pub const ALL: [Self; 6] =
-        [Self::Signing, Self::Subject, Self::Operator, Self::Etag, Self::Credential, Self::Mask];
+    pub const ALL: [Self; 7] = [
+        Self::Signing,
+        Self::Subject,
+        Self::Operator,
+        Self::Etag,
+        Self::Credential,
+        Self::Mask,
+        Self::Admin,
+    ];
 
     /// The name in file names.
     pub fn as_str(self) -> &'static str {
@@ -46,6 +59,7 @@ impl KeyPurpose {
             Self::Etag => "etag",
             Self::Credential => "credential",
             Self::Mask => "mask",
+            Self::Admin => "admin",
         }
     }
 
@@ -61,14 +75,17 @@ impl fmt::Display for KeyPurpose {
     }
 }
 
-/// The keys of one node, at least one for every purpose.
-pub struct Keys {
+/// The keys of one node, at least one for every purpose; swapped whole when they are read again.
+pub struct Keys(ArcSwap<Rings>);
+
+struct Rings {
     signing: Ring,
     subject: Ring,
     operator: Ring,
     etag: Ring,
     credential: Ring,
     mask: Ring,
+    admin: Ring,
 }
 
 /// The keys of one purpose.
@@ -78,7 +95,7 @@ struct Ring {
 }
 
 struct Key {
-    id: String,
+    id: Arc<str>,
     bytes: [u8; 32],
     hmac: hmac::Key,
 }
@@ -92,12 +109,68 @@ impl fmt::Debug for Keys {
 impl Keys {
     /// Reads every key of a folder. All that is wrong is said at once.
     pub fn load(folder: &Path) -> Result<Self, KeyError> {
+        Ok(Self(ArcSwap::from_pointee(Rings::load(folder)?)))
+    }
+
+    /// Reads the folder again. An error leaves all keys as they were.
+    pub fn reload(&self, folder: &Path) -> Result<(), KeyError> {
+        self.0.store(Arc::new(Rings::load(folder)?));
+        Ok(())
+    }
+
+    /// Keys that nothing was ever hashed under, for answering questions without a node's secrets.
+    pub fn ephemeral() -> Self {
+        let ring = || Ring { newest: Key::new("none".into(), [0; 32]), older: Vec::new() };
+        Self(ArcSwap::from_pointee(Rings {
+            signing: ring(),
+            subject: ring(),
+            operator: ring(),
+            etag: ring(),
+            credential: ring(),
+            mask: ring(),
+            admin: ring(),
+        }))
+    }
+
+    /// HMAC-SHA-256 under the newest key of a purpose, and that key's id.
+    pub fn hmac(&self, purpose: KeyPurpose, data: &[u8]) -> (Arc<str>, [u8; 32]) {
+        let rings = self.0.load();
+        let newest = &rings.of(purpose).newest;
+        (Arc::clone(&newest.id), newest.sign(data))
+    }
+
+    /// The id of the newest key of a purpose.
+    pub fn newest(&self, purpose: KeyPurpose) -> Arc<str> {
+        Arc::clone(&self.0.load().of(purpose).newest.id)
+    }
+
+    /// The bytes of the newest key of a purpose and its id, for what is no HMAC.
+    pub fn secret(&self, purpose: KeyPurpose) -> (Arc<str>, [u8; 32]) {
+        let rings = self.0.load();
+        let newest = &rings.of(purpose).newest;
+        (Arc::clone(&newest.id), newest.bytes)
+    }
+
+    /// The HMAC key of that purpose and id; the newest if no id is given.
+    pub fn hmac_key(&self, purpose: KeyPurpose, id: Option<&str>) -> Option<hmac::Key> {
+        let rings = self.0.load();
+        let ring = rings.of(purpose);
+        let Some(id) = id else { return Some(ring.newest.hmac.clone()) };
+        std::iter::once(&ring.newest)
+            .chain(&ring.older)
+            .find(|key| *key.id == *id)
+            .map(|key| key.hmac.clone())
+    }
+}
+
+impl Rings {
+    fn load(folder: &Path) -> Result<Self, KeyError> {
         let mut found = file::read_all(folder)?;
         let mut missing = Vec::new();
         let mut ring = |purpose: KeyPurpose| {
             let mut keys: Vec<Key> = found
                 .extract_if(.., |written| written.purpose == purpose)
-                .map(|written| Key::new(written.id, written.bytes))
+                .map(|written| Key::new(written.id.into(), written.bytes))
                 .collect();
             keys.sort_by(|a, b| a.id.cmp(&b.id));
             let newest = keys.pop();
@@ -106,71 +179,26 @@ impl Keys {
             }
             newest.map(|newest| Ring { newest, older: keys })
         };
-        let rings = (
-            ring(KeyPurpose::Signing),
-            ring(KeyPurpose::Subject),
-            ring(KeyPurpose::Operator),
-            ring(KeyPurpose::Etag),
-            ring(KeyPurpose::Credential),
-            ring(KeyPurpose::Mask),
-        );
-        match rings {
-            (
-                Some(signing),
-                Some(subject),
-                Some(operator),
-                Some(etag),
-                Some(credential),
-                Some(mask),
-            ) => Ok(Self { signing, subject, operator, etag, credential, mask }),
-            _ => Err(KeyError::Missing {
+        let rings = KeyPurpose::ALL.map(&mut ring);
+        let [
+            Some(signing),
+            Some(subject),
+            Some(operator),
+            Some(etag),
+            Some(credential),
+            Some(mask),
+            Some(admin),
+        ] = rings
+        else {
+            return Err(KeyError::Missing {
                 folder: PathBuf::from(folder),
                 purposes: missing.join(", "),
-            }),
-        }
+            });
+        };
+        Ok(Self { signing, subject, operator, etag, credential, mask, admin })
     }
 
-    /// Keys that nothing was ever hashed under, for answering questions without a node's secrets.
-    pub fn ephemeral() -> Self {
-        let ring = || Ring { newest: Key::new("none".to_owned(), [0; 32]), older: Vec::new() };
-        Self {
-            signing: ring(),
-            subject: ring(),
-            operator: ring(),
-            etag: ring(),
-            credential: ring(),
-            mask: ring(),
-        }
-    }
-
-    /// HMAC-SHA-256 under the newest key of a purpose, and that key's id.
-    pub fn hmac(&self, purpose: KeyPurpose, data: &[u8]) -> (&str, [u8; 32]) {
-        let newest = &self.ring(purpose).newest;
-        (&newest.id, newest.sign(data))
-    }
-
-    /// The id of the newest key of a purpose.
-    pub fn newest(&self, purpose: KeyPurpose) -> &str {
-        &self.ring(purpose).newest.id
-    }
-
-    /// The bytes of the newest key of a purpose and its id, for what is no HMAC.
-    pub fn secret(&self, purpose: KeyPurpose) -> (&str, &[u8; 32]) {
-        let newest = &self.ring(purpose).newest;
-        (&newest.id, &newest.bytes)
-    }
-
-    /// The HMAC key of that purpose and id; the newest if no id is given.
-    pub fn hmac_key(&self, purpose: KeyPurpose, id: Option<&str>) -> Option<hmac::Key> {
-        let ring = self.ring(purpose);
-        let Some(id) = id else { return Some(ring.newest.hmac.clone()) };
-        std::iter::once(&ring.newest)
-            .chain(&ring.older)
-            .find(|key| key.id == id)
-            .map(|key| key.hmac.clone())
-    }
-
-    fn ring(&self, purpose: KeyPurpose) -> &Ring {
+    fn of(&self, purpose: KeyPurpose) -> &Ring {
         match purpose {
             KeyPurpose::Signing => &self.signing,
             KeyPurpose::Subject => &self.subject,
@@ -178,12 +206,13 @@ impl Keys {
             KeyPurpose::Etag => &self.etag,
             KeyPurpose::Credential => &self.credential,
             KeyPurpose::Mask => &self.mask,
+            KeyPurpose::Admin => &self.admin,
         }
     }
 }
 
 impl Key {
-    fn new(id: String, bytes: [u8; 32]) -> Self {
+    fn new(id: Arc<str>, bytes: [u8; 32]) -> Self {
         Self { id, bytes, hmac: hmac::Key::new(hmac::HMAC_SHA256, &bytes) }
     }
 
@@ -226,16 +255,42 @@ mod tests {
         let folder = folder();
         let before = Keys::load(folder.path()).unwrap();
         let (id, digest) = before.hmac(KeyPurpose::Subject, b"640104");
-        assert_eq!(id, "20260101t000000");
+        assert_eq!(&*id, "20260101t000000");
         make(folder.path(), KeyPurpose::Subject, "20260601t000000").unwrap();
 
         let after = Keys::load(folder.path()).unwrap();
 
-        assert_eq!(after.hmac(KeyPurpose::Subject, b"640104").0, "20260601t000000");
+        assert_eq!(&*after.hmac(KeyPurpose::Subject, b"640104").0, "20260601t000000");
         assert_ne!(after.hmac(KeyPurpose::Subject, b"640104").1, digest);
-        let old = after.hmac_key(KeyPurpose::Subject, Some(id)).unwrap();
+        let old = after.hmac_key(KeyPurpose::Subject, Some(&id)).unwrap();
         assert!(hmac::verify(&old, b"640104", &digest).is_ok());
         assert!(after.hmac_key(KeyPurpose::Subject, Some("other")).is_none());
+    }
+
+    #[test]
+    fn a_new_key_is_taken_up_without_a_restart_and_a_broken_folder_changes_nothing() {
+        let folder = folder();
+        let keys = Keys::load(folder.path()).unwrap();
+        make(folder.path(), KeyPurpose::Subject, "20260601t000000").unwrap();
+        assert_eq!(&*keys.newest(KeyPurpose::Subject), "20260101t000000");
+
+        keys.reload(folder.path()).unwrap();
+        assert_eq!(&*keys.newest(KeyPurpose::Subject), "20260601t000000");
+        assert!(keys.hmac_key(KeyPurpose::Subject, Some("20260101t000000")).is_some());
+
+        fs::write(folder.path().join("mask-9.key"), "helan-key-v1 mask 9\n").unwrap();
+        assert!(keys.reload(folder.path()).is_err());
+        assert_eq!(&*keys.newest(KeyPurpose::Subject), "20260601t000000");
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_refused() {
+        let folder = folder();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+
+        let error = Keys::load(folder.path()).unwrap_err().to_string();
+
+        assert!(error.contains("chmod 700"), "{error}");
     }
 
     #[test]

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{Recorder, Trail};
-use crate::config::keys::KeyPurpose;
+use super::{Hidden, Recorder, Trail};
 use crate::gateway::decide::{Asker, Permit, STANDING, names_grant};
 use crate::gateway::identify::{self, Identity};
 use crate::gateway::limit::Slot;
@@ -53,7 +52,7 @@ impl Trail {
     }
 
     fn subject(&mut self, target: &Target) {
-        let hashed = target.subject.as_ref().map(|s| self.recorder.hash(KeyPurpose::Subject, s));
+        let hashed = target.subject.as_ref().map(|s| self.recorder.hash(Hidden::Subject, s));
         self.decided.subjects = hashed.into_iter().collect();
     }
 
@@ -67,12 +66,12 @@ impl Trail {
     ) {
         let recorder: &Recorder = &self.recorder;
         let hash =
-            |text: &Option<String>, purpose| text.as_ref().map(|text| recorder.hash(purpose, text));
-        self.decided.matter_hash = hash(&declared.unregistered, KeyPurpose::Subject);
-        self.decided.case_hash = hash(&declared.case, KeyPurpose::Subject);
-        self.decided.operator_hash = hash(&declared.operator, KeyPurpose::Operator);
+            |text: &Option<String>, what| text.as_ref().map(|text| recorder.hash(what, text));
+        self.decided.matter_hash = hash(&declared.unregistered, Hidden::Matter);
+        self.decided.case_hash = hash(&declared.case, Hidden::Case);
+        self.decided.operator_hash = hash(&declared.operator, Hidden::Operator);
         self.decided.purpose.clone_from(&declared.purpose);
-        self.decided.purpose_hash = hash(&declared.unregistered_purpose, KeyPurpose::Subject);
+        self.decided.purpose_hash = hash(&declared.unregistered_purpose, Hidden::Purpose);
         if let Some(choice) = &declared.grant {
             let known = choice == STANDING || names_grant(view, asker, &target.entry, choice);
             self.decided.choice = known.then(|| choice.clone());

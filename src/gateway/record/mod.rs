@@ -29,7 +29,7 @@ use crate::gateway::worker::Worker;
 use crate::journal::{Decided, Finished, OpenCall, Spent, Ticket};
 
 pub use self::fold::Folds;
-pub use self::recorder::Recorder;
+pub use self::recorder::{Hidden, Recorder};
 
 /// Room taken in the journal for the two events of a call: both are bounded by ids of 63 bytes,
 /// at most a few dozen items and as many parameter names.

@@ -28,10 +28,60 @@ pub struct Recorder {
     pub zone_metrics: ZoneMetrics,
 }
 
+/// What a record holds as a keyed hash only. Each kind has a domain of its own, so that the hash of
+/// one can never stand for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    /// Who sits at the application.
+    Operator,
+    /// A case number.
+    Case,
+    /// A matter that is not registered.
+    Matter,
+    /// The data subject.
+    Subject,
+    /// A purpose that nothing names.
+    Purpose,
+}
+
+impl Hidden {
+    fn domain(self) -> (KeyPurpose, &'static str) {
+        match self {
+            Self::Operator => (KeyPurpose::Operator, "operator:"),
+            Self::Case => (KeyPurpose::Subject, "case:"),
+            Self::Matter => (KeyPurpose::Subject, "matter:"),
+            Self::Subject => (KeyPurpose::Subject, "subject:"),
+            Self::Purpose => (KeyPurpose::Subject, "purpose:"),
+        }
+    }
+
+    /// The keyed hash of a text of this kind.
+    pub fn hash(self, keys: &Keys, text: &str) -> KeyedHash {
+        let (purpose, domain) = self.domain();
+        let (key, mac) = keys.hmac(purpose, [domain, text].concat().as_bytes());
+        KeyedHash { key: key.as_ref().to_owned(), hash: hex(&mac) }
+    }
+}
+
 impl Recorder {
     /// The keyed hash of something that must not be readable.
-    pub fn hash(&self, purpose: KeyPurpose, text: &str) -> KeyedHash {
-        let (key, mac) = self.keys.hmac(purpose, text.as_bytes());
-        KeyedHash { key: key.to_owned(), hash: hex(&mac) }
+    pub fn hash(&self, what: Hidden, text: &str) -> KeyedHash {
+        what.hash(&self.keys, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_same_text_hashed_as_two_things_gives_two_hashes() {
+        let keys = Keys::ephemeral();
+        let all =
+            [Hidden::Operator, Hidden::Case, Hidden::Matter, Hidden::Subject, Hidden::Purpose];
+        let hashes: BTreeSet<_> = all.map(|what| what.hash(&keys, "x").hash).into();
+        assert_eq!(hashes.len(), all.len());
     }
 }

@@ -89,15 +89,16 @@ impl Freezes {
         &self.all
     }
 
-    /// Freezes something, durably. Freezing it again keeps the first moment and reason.
-    pub(super) fn freeze(&mut self, freeze: Freeze) -> io::Result<()> {
+    /// Freezes something, durably. Freezing it again keeps the first moment and reason. Says whether
+    /// it was not so already.
+    pub(super) fn freeze(&mut self, freeze: Freeze) -> io::Result<bool> {
         if self.all.iter().any(|known| known.what == freeze.what) {
-            return Ok(());
+            return Ok(false);
         }
         let text = serde_json::to_vec(&freeze)?;
         durable::write(&self.folder.join(freeze.what.file_name()), &text)?;
         self.all.push(freeze);
-        Ok(())
+        Ok(true)
     }
 
     /// Thaws something, durably. Says whether it was frozen.

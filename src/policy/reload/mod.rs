@@ -133,8 +133,9 @@ impl Reload {
         drop(self.messages.send(watch::Message::Trigger(cause)));
     }
 
-    /// Freezes something: in force when this returns, durable if it returns no error.
-    pub fn freeze(&self, freeze: Freeze) -> io::Result<()> {
+    /// Freezes something: in force when this returns, durable if it returns no error. Says whether it
+    /// was not so already.
+    pub fn freeze(&self, freeze: Freeze) -> io::Result<bool> {
         {
             let mut watched = self.shared.lock();
             if !watched.frozen.iter().any(|known| known.what == freeze.what) {
@@ -148,11 +149,13 @@ impl Reload {
     /// Thaws something, once that is durable. Says whether it was frozen.
     pub fn thaw(&self, what: &Frozen) -> io::Result<bool> {
         let mut freezes = self.freezes.lock().unwrap_or_else(PoisonError::into_inner);
-        let was = freezes.thaw(what)?;
+        let was_durable = freezes.thaw(what)?;
         let mut watched = self.shared.lock();
+        // It may be in force without being durable.
+        let was = watched.frozen.iter().any(|known| known.what == *what);
         watched.frozen.retain(|known| known.what != *what);
         self.shared.publish(&watched);
-        Ok(was)
+        Ok(was || was_durable)
     }
 
     /// What is frozen.

@@ -1,0 +1,327 @@
+//! Writes: freeze, thaw, purge and reload. Each is proved first, then read, carried out and recorded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde::de::Error as _;
+use uuid::Uuid;
+
+use super::access::{Access, MISSING, NotProved};
+use super::admin::{Admin, typed};
+use super::unproved::Unproved;
+use crate::domain::{ApplicationId, EntryId, GrantId, OrganizationId};
+use crate::journal::{AdminWrite, Event, Freeze};
+use crate::policy::reload::{self, Frozen};
+
+/// Largest body of an admin call.
+const LARGEST: usize = 16 * 1024;
+
+/// How long a body may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Action {
+    Freeze,
+    Thaw,
+    Purge,
+    Reload,
+}
+
+impl Action {
+    const ALL: [Self; 4] = [Self::Freeze, Self::Thaw, Self::Purge, Self::Reload];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
+            Self::Purge => "purge",
+            Self::Reload => "reload",
+        }
+    }
+
+    /// The one at this path.
+    pub(super) fn at(path: &str) -> Option<Self> {
+        let name = path.strip_prefix('/')?;
+        Self::ALL.into_iter().find(|action| action.as_str() == name)
+    }
+}
+
+/// What to freeze or thaw.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    kind: Kind,
+    id: String,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Entry,
+    Grant,
+    Application,
+    Organization,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PurgeOrder {
+    entry: EntryId,
+}
+
+impl Order {
+    fn read(body: &[u8]) -> serde_json::Result<(Frozen, Option<String>)> {
+        let Self { kind, id, reason } = serde_json::from_slice(body)?;
+        let what = match kind {
+            Kind::Entry => EntryId::parse(&id).map(Frozen::Entry).ok(),
+            Kind::Grant => GrantId::parse(&id).map(Frozen::Grant).ok(),
+            Kind::Application => ApplicationId::parse(&id).map(Frozen::Application).ok(),
+            Kind::Organization => OrganizationId::parse(&id).map(Frozen::Organization).ok(),
+        };
+        Ok((what.ok_or_else(|| serde_json::Error::custom("this is no id"))?, reason))
+    }
+}
+
+/// What came of a write.
+struct Done {
+    status: StatusCode,
+    code: &'static str,
+    text: String,
+    target: Option<String>,
+    /// Whether something is other than before, so that the record must outlive an outage.
+    has_effect: bool,
+}
+
+impl Done {
+    fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
+        Self { status, code, text: text.into(), target: None, has_effect: false }
+    }
+
+    fn effect(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { has_effect: true, ..Self::new(status, "done", text) }
+    }
+
+    fn about(self, target: impl Into<String>) -> Self {
+        Self { target: Some(target.into()), ..self }
+    }
+
+    fn event(&self, admin: &Admin, (action, by, transaction): (Action, &str, Uuid)) -> AdminWrite {
+        AdminWrite {
+            time: admin.journal.clamp(admin.clock.now()),
+            transaction,
+            by: by.to_owned(),
+            action: action.as_str().to_owned(),
+            target: self.target.clone(),
+            outcome: self.code.to_owned(),
+            status: self.status.as_u16(),
+            count: 1,
+        }
+    }
+
+    fn response(&self, transaction: Uuid) -> Response<Full<Bytes>> {
+        let body = serde_json::json!({
+            "transaction": transaction.to_string(),
+            "outcome": self.code,
+            "detail": self.text,
+        });
+        let mut response = typed(self.status, "application/json", format!("{body}\n"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = match self.code {
+                MISSING => "Bearer",
+                _ => "Bearer error=\"invalid_token\"",
+            };
+            let challenge = HeaderValue::from_static(challenge);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// Carries out one write and records it, whatever came of it.
+pub(super) async fn write(
+    admin: &Arc<Admin>,
+    access: Access,
+    action: Action,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let transaction = Uuid::now_v7();
+    let by = match access.writer(&admin.keys, request.headers()) {
+        Ok(by) => by,
+        // The body of a stranger is not even read.
+        Err(why) => return refuse(admin, action, why, transaction).await,
+    };
+    let body = Limited::new(request.into_body(), LARGEST).collect();
+    let done = match tokio::time::timeout(PATIENCE, body).await {
+        Ok(Ok(body)) => carry_out(admin, &by, action, &body.to_bytes()),
+        Ok(Err(_)) => not_valid("the body is too long or broke off"),
+        Err(_) => Done::new(StatusCode::REQUEST_TIMEOUT, "body-slow", "the body took too long"),
+    };
+    let event = Event::AdminWrite(done.event(admin, (action, &by, transaction)));
+    let ticket =
+        if done.has_effect { admin.journal.keep(&event) } else { admin.journal.note(&event) };
+    let mut done = done;
+    if ticket.durable().await.is_err() {
+        tracing::error!(%transaction, action = action.as_str(), "an admin write is not on record yet");
+        if done.has_effect {
+            done.text.push_str("; its record waits until the disk takes it");
+        }
+    }
+    let (status, code) = (done.status.as_u16(), done.code);
+    tracing::info!(%transaction, by, action = action.as_str(), status, code, "admin write");
+    done.response(transaction)
+}
+
+async fn refuse(
+    admin: &Arc<Admin>,
+    action: Action,
+    why: NotProved,
+    transaction: Uuid,
+) -> Response<Full<Bytes>> {
+    let done = Done::new(StatusCode::UNAUTHORIZED, why.code(), why.text());
+    let event = done.event(admin, (action, "unproved", transaction));
+    if let Some(first) = Unproved::take(admin, action, event) {
+        tracing::warn!(%transaction, action = action.as_str(), code = done.code, "admin write refused");
+        if admin.journal.note(&first).durable().await.is_err() {
+            tracing::error!(%transaction, "the refusal of an admin write could not be recorded");
+        }
+    }
+    done.response(transaction)
+}
+
+fn carry_out(admin: &Admin, by: &str, action: Action, body: &[u8]) -> Done {
+    match action {
+        Action::Reload => {
+            let kept = (admin.handles.reload)(by);
+            let text = if kept.is_empty() {
+                "certificates and keys were read again; policies are, and /metrics and the log say how that went"
+                    .to_owned()
+            } else {
+                format!(
+                    "policies are read again; what cannot be used stays as it was: {}",
+                    kept.join("; ")
+                )
+            };
+            Done::effect(StatusCode::ACCEPTED, text)
+        }
+        Action::Purge => match serde_json::from_slice::<PurgeOrder>(body) {
+            Ok(order) => {
+                let count = (admin.handles.purge)(&order.entry);
+                Done::effect(StatusCode::OK, format!("{count} kept answers forgotten"))
+                    .about(order.entry.as_str())
+            }
+            Err(_) => not_valid("send {\"entry\": \"organization/name\"} and nothing else"),
+        },
+        Action::Freeze | Action::Thaw => match Order::read(body) {
+            Ok((what, reason)) if action == Action::Freeze => freeze(admin, by, &what, reason),
+            Ok((what, reason)) => thaw(admin, by, &what, reason),
+            Err(_) => not_valid(
+                "send {\"kind\": \"entry|grant|application|organization\", \"id\": …, \"reason\": …} and nothing else",
+            ),
+        },
+    }
+}
+
+fn not_valid(text: &str) -> Done {
+    Done::new(StatusCode::BAD_REQUEST, "body-not-valid", text)
+}
+
+/// Freezes, also what the policies in force do not hold: in an emergency the order must not depend on
+/// whether a file was read yet. The answer says so plainly, since the id may be a slip.
+fn freeze(admin: &Admin, by: &str, what: &Frozen, reason: Option<String>) -> Done {
+    let name = name(what);
+    let was = admin.reload.frozen().iter().any(|known| known.what == *what);
+    let event = event(admin, by, what, reason.clone());
+    let frozen = admin.reload.freeze(reload::Freeze {
+        what: what.clone(),
+        since: event.time,
+        reason: reason.unwrap_or_default(),
+        by: by.to_owned(),
+    });
+    match frozen {
+        Ok(true) => {
+            admin.journal.keep(&Event::Frozen(event));
+            let text = if (admin.handles.knows)(what) {
+                format!("{name} is frozen")
+            } else {
+                format!(
+                    "{name} is frozen, but nothing by this id is in force: was it meant, it is stopped before it starts; else thaw it and mind the id"
+                )
+            };
+            Done::effect(StatusCode::OK, text).about(name)
+        }
+        Ok(false) => Done::new(StatusCode::OK, "unchanged", "it was frozen already").about(name),
+        Err(error) => {
+            tracing::error!(%error, name, "a freeze could not be made durable");
+            if !was {
+                admin.journal.keep(&Event::Frozen(event));
+            }
+            let text = "it is frozen, but only until a restart: the state folder cannot be written; mend it and freeze again";
+            let done = Done::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text);
+            Done { has_effect: !was, ..done }.about(name)
+        }
+    }
+}
+
+fn thaw(admin: &Admin, by: &str, what: &Frozen, reason: Option<String>) -> Done {
+    let name = name(what);
+    match admin.reload.thaw(what) {
+        Ok(true) => {
+            admin.journal.keep(&Event::Thawed(event(admin, by, what, reason)));
+            Done::effect(StatusCode::OK, format!("{name} is thawed")).about(name)
+        }
+        Ok(false) => Done::new(StatusCode::OK, "unchanged", "it was not frozen").about(name),
+        Err(error) => {
+            tracing::error!(%error, name, "a thaw could not be made durable");
+            let text = "it is still frozen: the state folder cannot be written; see the log";
+            Done::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text).about(name)
+        }
+    }
+}
+
+fn name(what: &Frozen) -> String {
+    let (kind, id) = what.names();
+    format!("{kind} {id}")
+}
+
+fn event(admin: &Admin, by: &str, what: &Frozen, reason: Option<String>) -> Freeze {
+    let (kind, id) = what.names();
+    Freeze {
+        time: admin.journal.clamp(admin.clock.now()),
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        by: by.to_owned(),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_read_strictly() {
+        let read = |text: &str| Order::read(text.as_bytes()).map(|(what, _)| name(&what)).ok();
+
+        assert_eq!(read(r#"{"kind":"grant","id":"g-1"}"#).as_deref(), Some("grant g-1"));
+        let whole = r#"{"kind":"entry","id":"tax/payers","reason":"a leak"}"#;
+        assert_eq!(read(whole).as_deref(), Some("entry tax/payers"));
+        for wrong in [
+            "",
+            "{}",
+            r#"{"kind":"grant"}"#,
+            r#"{"kind":"grant","id":"g-1","reson":"a slip"}"#,
+            r#"{"kind":"grants","id":"g-1"}"#,
+            r#"{"kind":"entry","id":"payers"}"#,
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}

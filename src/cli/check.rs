@@ -1,7 +1,9 @@
 //! `helan check`: everything wrong with a policy folder, and which calls it would change.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::ValueEnum;
 
@@ -10,7 +12,7 @@ use super::BadConfiguration;
 use crate::config::problem::{self, Problem};
 use crate::config::{self, Config};
 use crate::domain::{ProfileId, Timestamp, Zone};
-use crate::policy::{Change, Rules, Sources, check, diff, folder, good};
+use crate::policy::{Change, Judged, Rules, Sources, Terms, check, diff, folder, good};
 
 /// Changes listed one by one; more are counted.
 const LISTED: usize = 50;
@@ -92,7 +94,9 @@ fn report(args: &Check, now: Timestamp) -> Report {
             problems.extend(check::check(&reading.sources, &reading.origins, &profiles, now));
             problems.extend(reading.problems);
             let before = config.as_ref().and_then(|config| last_good(config, &policies));
-            let changes = before.map(|old| diff(&old, &reading.sources, &profiles, now));
+            let rules = judged_by(&policies, &profiles);
+            let new = Judged { sources: &reading.sources, rules: &rules };
+            let changes = before.map(|old| diff(Judged { sources: &old, ..new }, new, now));
             (counts(&reading.sources), changes)
         }
         Err(error) => {
@@ -118,6 +122,15 @@ fn rules(policies: &Path) -> Vec<Problem> {
         .flatten()
         .map(|problem| crate::run::rules_problem(&problem))
         .collect()
+}
+
+/// The rules on disk, by which what is on disk and what was served are both judged.
+fn judged_by(policies: &Path, profiles: &[(Zone, ProfileId)]) -> BTreeMap<Zone, Arc<Rules>> {
+    let load = |(zone, profile): &(Zone, ProfileId)| {
+        let rules = Rules::load(*profile, &policies.join("rules").join(profile.as_str())).ok()?;
+        Some((*zone, Arc::new(rules)))
+    };
+    profiles.iter().filter_map(load).collect()
 }
 
 /// The rules of each zone; the Measures in both if no configuration says otherwise.
@@ -151,8 +164,10 @@ fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if let Some(changes) = &report.changes {
         for change in changes.iter().take(LISTED) {
             let verb = if change.gained { "gains" } else { "loses" };
-            let Change { whom, entry, mode, item, .. } = change;
-            writeln!(out, "{whom} {verb} {entry} {item} ({})", mode.as_str())?;
+            let Change { whom, entry, mode, item, terms, .. } = change;
+            let under =
+                if *terms == Terms::default() { String::new() } else { format!(", {terms}") };
+            writeln!(out, "{whom} {verb} {entry} {item} ({}{under})", mode.as_str())?;
         }
         if changes.len() > LISTED {
             writeln!(out, "… and {} more", changes.len() - LISTED)?;
@@ -213,15 +228,20 @@ mod tests {
         put("helan.yaml", CONFIG);
         put(
             "policies/organizations/tax.yaml",
-            &format!("{TAX}upstreams: [{{id: u, url: http://a}}]\n"),
+            &format!(
+                "{TAX}upstreams: [{{id: u, url: http://a}}]\nstewards:\n- person: t-1\n  filing: f\n  \
+                 term: {{from: 2025-01-01, until: 2099-12-31}}\n"
+            ),
         );
         put("policies/catalog/tax/a.openapi.yaml", "openapi: 3.0.0\npaths: {/: {get: {}}}\n");
         let entry = "id: tax/a\ncode: 101001001/1\nname: n\nsummary: s\ndomain: d\nformat: f\n\
-                     sharing: {class: unconditional, modes: [api]}\nopening: {class: open}\nupdate: daily\n\
+                     sharing: {class: unconditional, modes: [api]}\nopening: {class: open, review: {person: t-1, date: 2026-01-01, document: d}}\nupdate: daily\n\
                      published: 2026-01-01\nitems: [{name: old, title: t, type: string}]\n\
                      interface: {upstream: u, description: a.openapi.yaml}\n";
         put("policies/catalog/tax/a.yaml", entry);
         let policies = folder.path().join("policies");
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/rules");
+        std::os::unix::fs::symlink(own, policies.join("rules")).unwrap();
         let reading = folder::read(&policies, Timestamp::default()).unwrap();
         good::store(&folder.path().join("state"), &policies, &reading.sources.files).unwrap();
         put("policies/catalog/tax/a.yaml", &entry.replace("name: old", "name: new"));

@@ -21,7 +21,7 @@ mod sources;
 mod view;
 
 pub use self::check::identity;
-pub use self::diff::{Change, Whom, diff};
+pub use self::diff::{Change, Judged, Terms, Whom, diff};
 pub use self::reload::{Denied, Overlay};
 pub use self::rules::{CallerFacts, Case, Citation, Claim, Rules, Verdict};
 pub use self::sources::{

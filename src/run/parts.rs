@@ -19,13 +19,13 @@ use crate::config::keys::{KeyPurpose, Keys};
 use crate::config::problem::Problem;
 use crate::config::{Config, ZoneConfig};
 use crate::control::Readiness;
-use crate::domain::Zone;
+use crate::domain::{Timestamp, Zone};
 use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
 use crate::journal::{Clock, Event, Journal, JournalOptions, ViewSwapped};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{Cause, Freezes, Frozen, Good, Hooks, Reload};
-use crate::policy::{diff, good, reload};
+use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
 use crate::supervision::JournalMetrics;
 use crate::upstream::Shared;
@@ -56,8 +56,11 @@ pub(super) struct Parts {
 /// What was in force before.
 struct Before {
     good: Good,
-    hashes: BTreeMap<Zone, String>,
+    views: BTreeMap<Zone, Arc<PreparedView>>,
 }
+
+/// Gains and losses of one swap that are told one by one; the rest is counted.
+const TOLD: usize = 500;
 
 /// The parts, and the watch that keeps their Views in step with the policies.
 pub(super) struct Built {
@@ -186,16 +189,15 @@ impl Parts {
                 configure(&side.key_sets, prepared, good.origins.root(), &self.control)?;
             }
         }
-        let mut hashes = BTreeMap::new();
+        let mut views = BTreeMap::new();
         for (zone, prepared) in loaded.views {
             if let Some(side) = self.sides.get(&zone) {
-                let before = side.view.swap(Arc::new(prepared));
-                hashes.insert(zone, before.view.hash.clone());
+                views.insert(zone, side.view.swap(Arc::new(prepared)));
             }
         }
         self.generation.store(generation, Ordering::Release);
         let old = std::mem::replace(&mut *self.in_force(), good.clone());
-        let before = Before { good: old, hashes };
+        let before = Before { good: old, views };
         let cause = match cause {
             Cause::Files => "files".to_owned(),
             Cause::Signal => "signal".to_owned(),
@@ -213,11 +215,14 @@ impl Parts {
     /// Says which View is in force now: in the journal, the metrics and the log; and keeps its files.
     fn announce(&self, before: Option<&Before>, good: &Good, cause: &str) {
         let now = self.journal.clamp(self.clock.now());
-        let changes = before
-            .map(|b| diff(&b.good.sources, &good.sources, &self.book.profiles(), now))
-            .unwrap_or_default();
+        let changes = before.map(|before| self.changes(before, good, now)).unwrap_or_default();
         let said = |gained| -> Vec<String> {
-            changes.iter().filter(|c| c.gained == gained).map(ToString::to_string).collect()
+            let all = changes.iter().filter(|change| change.gained == gained);
+            let more = all.clone().skip(TOLD).count();
+            all.take(TOLD)
+                .map(ToString::to_string)
+                .chain((more > 0).then(|| format!("and {more} more")))
+                .collect()
         };
         let (gains, losses) = (said(true), said(false));
         let mut all = BTreeMap::new();
@@ -228,7 +233,9 @@ impl Parts {
             self.journal.keep(&Event::ViewSwapped(ViewSwapped {
                 time: now,
                 zone: *zone,
-                from: before.and_then(|before| before.hashes.get(zone)).cloned(),
+                from: before
+                    .and_then(|before| before.views.get(zone))
+                    .map(|before| before.view.hash.clone()),
                 to: view.view.hash.clone(),
                 cause: cause.to_owned(),
                 files: files
@@ -244,6 +251,19 @@ impl Parts {
         if let Err(error) = good::store(&self.state, good.origins.root(), &all) {
             tracing::error!(%error, "the last good copy could not be stored");
         }
+    }
+
+    /// Who gains and who loses by what is in force now.
+    fn changes(&self, before: &Before, good: &Good, now: Timestamp) -> Vec<Change> {
+        let rules =
+            |(zone, view): (&Zone, &Arc<PreparedView>)| (*zone, Arc::clone(&view.view.rules));
+        let old = before.views.iter().map(rules).collect();
+        let new = self.sides.iter().map(|(zone, side)| rules((zone, &side.view()))).collect();
+        diff(
+            Judged { sources: &before.good.sources, rules: &old },
+            Judged { sources: &good.sources, rules: &new },
+            now,
+        )
     }
 
     fn refused(&self, problems: &[Problem]) {

@@ -26,12 +26,19 @@ pub struct Metrics {
     entries: IntCounterVec,
     drift: IntCounterVec,
     folded: IntCounter,
-    labels: std::sync::Mutex<std::collections::HashSet<EntryId>>,
+    labels: std::sync::Mutex<Labels>,
     in_flight: IntGaugeVec,
     view_generation: IntGaugeVec,
     view_loaded: IntGaugeVec,
     view_failed: IntGauge,
     policy_problems: IntGauge,
+}
+
+/// Entries with a label of their own, and those without.
+#[derive(Debug, Default)]
+struct Labels {
+    own: std::collections::HashSet<EntryId>,
+    folded: std::collections::HashSet<EntryId>,
 }
 
 /// Handles of one entry.
@@ -247,14 +254,17 @@ impl Metrics {
     /// The label an entry is counted under: its own while there is room.
     fn label(&self, id: &EntryId) -> String {
         let mut labels = self.labels.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if labels.contains(id) {
+        if labels.own.contains(id) {
             return id.to_string();
         }
-        if labels.len() < WIDE {
-            labels.insert(id.clone());
+        if labels.own.len() < WIDE {
+            labels.own.insert(id.clone());
             return id.to_string();
         }
-        self.folded.inc();
+        // Each entry once, however many Views hold it.
+        if labels.folded.insert(id.clone()) {
+            self.folded.inc();
+        }
         "other".to_owned()
     }
 }

@@ -13,7 +13,7 @@ use crate::gateway::Refusal;
 use crate::gateway::decide::{self, Ask, Asker, Memo, Permit};
 use crate::gateway::fetch::Origin;
 use crate::gateway::identify::{
-    self, CertificateFacts, Evidence, IdentifyError, Identity, KeySets,
+    self, CertificateFacts, Evidence, IdentifyError, Identity, KeySets, TokenFault,
 };
 use crate::gateway::limit::{Bounds, Limiters, Quota, RateKey, Slot, prefix_of};
 use crate::gateway::prepare::{Prepared, PreparedView};
@@ -21,6 +21,7 @@ use crate::gateway::record::{Recorder, Trail};
 use crate::gateway::request::{Declared, Inbound};
 use crate::gateway::route::{Target, Use};
 use crate::journal::Clock;
+use crate::net::jwks::Algorithm;
 use crate::policy::Overlay;
 use crate::shape::MaskKey;
 use crate::upstream::Upstreams;
@@ -56,8 +57,6 @@ pub struct Side {
     pub zone: Zone,
     /// The rules it follows.
     pub profile: ProfileId,
-    /// What its answers say about the rules, such as that they have expired.
-    pub notice: Option<String>,
     /// The View in force.
     pub view: ArcSwap<PreparedView>,
     /// Its cache.
@@ -179,8 +178,20 @@ impl Worker {
     fn check_withdrawn(&self, identity: &Identity, now: Timestamp) -> Result<(), Refusal> {
         let Identity::Caller(caller) = identity else { return Ok(()) };
         let overlay = self.node.overlay();
+        if overlay.is_empty() {
+            return Ok(());
+        }
         if caller.credentials.iter().any(|name| overlay.denies_credential(name, now)) {
             return Err(Refusal::NotProved { cause: IdentifyError::CredentialLapsed });
+        }
+        let algorithm = caller.signed.map_or("", Algorithm::as_str);
+        let distrusted = caller.credentials.iter().any(|name| {
+            let issuer = name.strip_prefix("token:").and_then(|name| name.split_once(':'));
+            issuer.is_some_and(|(id, _)| overlay.denies_token(id, self.side.zone, algorithm))
+        });
+        if distrusted {
+            let cause = IdentifyError::TokenNotValid(TokenFault::Issuer);
+            return Err(Refusal::NotProved { cause });
         }
         Ok(())
     }

@@ -56,8 +56,9 @@ pub fn store(
 ) -> Result<(), GoodError> {
     let archive = state.join("archive");
     let written = |cause| GoodError::Disk { place: state.to_owned(), what: "written", cause };
-    fs::create_dir_all(&archive).map_err(written)?;
-    fs::create_dir_all(state.join("last-good")).map_err(written)?;
+    for folder in [&archive, &state.join("last-good")] {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(written)?;
+    }
     let mut added = false;
     for (relative, sum) in files {
         let place = archive.join(sum);

@@ -12,7 +12,7 @@ use crate::cli::BadConfiguration;
 use crate::config::Config;
 use crate::config::problem::Problem;
 use crate::domain::{ProfileId, Zone};
-use crate::gateway::identify::KeySets;
+use crate::gateway::identify::{KeyFiles, KeySets};
 use crate::gateway::{PreparedView, Tools};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{self, Good};
@@ -133,21 +133,17 @@ fn key_sets(
 ) -> Result<BTreeMap<Zone, Arc<KeySets>>, Vec<Problem>> {
     let mut all = BTreeMap::new();
     for (zone, prepared) in &loaded.views {
+        let files = key_files(prepared, loaded.good.origins.root())?;
         let key_sets = Arc::<KeySets>::default();
-        configure(&key_sets, prepared, loaded.good.origins.root(), control)?;
+        key_sets.adopt(&prepared.view.issuers, files, control);
         all.insert(*zone, key_sets);
     }
     Ok(all)
 }
 
-/// Makes a View's issuers those of a zone; key files are read from the folder the View came from.
-pub(super) fn configure(
-    key_sets: &Arc<KeySets>,
-    prepared: &PreparedView,
-    root: &Path,
-    control: &Handle,
-) -> Result<(), Vec<Problem>> {
-    key_sets.configure(&prepared.view.issuers, root, control).map_err(|error| {
+/// The key files of a View's issuers, from the folder the View came from.
+pub(super) fn key_files(prepared: &PreparedView, root: &Path) -> Result<KeyFiles, Vec<Problem>> {
+    KeyFiles::read(&prepared.view.issuers, root).map_err(|error| {
         let mend = "mend the key set, or remove the issuer";
         vec![Problem::of_file(&root.join("issuers.yaml"), error.to_string(), mend)]
     })

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::Options;
 use super::figures::Figures;
-use super::load::{First, Loaded, RuleBook, compile, configure, errors, first};
+use super::load::{First, Loaded, RuleBook, compile, errors, first, key_files};
 use crate::cache::Cache;
 use crate::cli::BadConfiguration;
 use crate::config::keys::{KeyPurpose, Keys};
@@ -24,7 +24,7 @@ use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
 use crate::journal::{Clock, Event, Journal, JournalOptions, ViewSwapped};
 use crate::policy::folder::Reader;
-use crate::policy::reload::{Cause, Freezes, Frozen, Good, Hooks, Reload};
+use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
 use crate::supervision::JournalMetrics;
@@ -158,12 +158,18 @@ impl Parts {
         freezes: Freezes,
     ) -> anyhow::Result<Arc<Reload>> {
         let (installing, refusing) = (Arc::clone(self), Arc::clone(self));
+        let narrowing = Arc::clone(self);
         let clock = self.clock.clone();
         let hooks = Hooks {
             profiles: self.book.profiles(),
             clock: Arc::new(move || clock.now()),
             install: Box::new(move |good, cause| installing.install(good, cause)),
             refused: Box::new(move |problems, _| refusing.refused(problems)),
+            narrow: Box::new(move || {
+                for side in narrowing.sides.values() {
+                    side.key_sets.narrow(&narrowing.folder);
+                }
+            }),
         };
         let reload = reload::start(reader, good, freezes, hooks)
             .with_context(|| format!("cannot watch {}", self.folder.display()))?;
@@ -180,18 +186,19 @@ impl Parts {
         }
     }
 
-    /// Puts good policies in force on every side, or on none.
-    fn install(&self, good: &Good, cause: &Cause) -> Result<(), Vec<Problem>> {
+    /// Puts good policies in force on every side, or on none. What it gives back says so.
+    fn install(self: &Arc<Self>, good: &Good, cause: &Cause) -> Result<Announce, Vec<Problem>> {
         let generation = self.generation.load(Ordering::Acquire).saturating_add(1);
         let loaded = compile(good.clone(), &self.book, &self.tools(), generation)?;
+        let mut files = BTreeMap::new();
         for (zone, prepared) in &loaded.views {
-            if let Some(side) = self.sides.get(zone) {
-                configure(&side.key_sets, prepared, good.origins.root(), &self.control)?;
-            }
+            files.insert(*zone, key_files(prepared, good.origins.root())?);
         }
+        // From here on nothing can fail.
         let mut views = BTreeMap::new();
         for (zone, prepared) in loaded.views {
-            if let Some(side) = self.sides.get(&zone) {
+            if let (Some(side), Some(files)) = (self.sides.get(&zone), files.remove(&zone)) {
+                side.key_sets.adopt(&prepared.view.issuers, files, &self.control);
                 views.insert(zone, side.view.swap(Arc::new(prepared)));
             }
         }
@@ -203,9 +210,11 @@ impl Parts {
             Cause::Signal => "signal".to_owned(),
             Cause::Admin(name) => format!("admin {name}"),
         };
-        self.announce(Some(&before), good, &cause);
-        self.metrics.policies_in_force();
-        Ok(())
+        let (parts, good) = (Arc::clone(self), good.clone());
+        Ok(Box::new(move || {
+            parts.announce(Some(&before), &good, &cause);
+            parts.metrics.policies_in_force();
+        }))
     }
 
     fn in_force(&self) -> MutexGuard<'_, Good> {
@@ -321,11 +330,9 @@ fn side(
     recorder: Arc<Recorder>,
     key_sets: &Arc<KeySets>,
 ) -> Side {
-    let now = recorder.clock.now();
     Side {
         zone: recorder.zone,
         profile: served.profile,
-        notice: prepared.view.rules.profile().notice(now).map(str::to_owned),
         view: ArcSwap::from_pointee(prepared),
         cache: Cache::new(served.cache_bytes),
         recorder,

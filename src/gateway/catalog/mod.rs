@@ -113,7 +113,7 @@ fn list(
     let page = Page {
         zone: worker.side.zone,
         profile: worker.side.profile.as_str(),
-        notice: worker.side.notice.as_deref(),
+        notice: view.view.rules.profile().notice(request.received),
         total,
         page,
         entries: lines.map(|catalog| entry::Line::new(view, asker, catalog)).collect(),

@@ -328,17 +328,20 @@ fn withdrawn(decision: &Decision, about: &About<'_>, overlay: &Overlay) -> Withd
     if agreement.is_some_and(|id| overlay.denies_agreement(id)) {
         return Withdrawn::All(Denied::Withdrawn);
     }
+    // The purposes of an entry bind whoever has no grant of his own (I2): a written one has its own.
     let narrowed = [
-        written.and_then(|written| overlay.narrows_grant(&written.grant.id)),
-        agreement.and_then(|id| overlay.narrows_agreement(id)),
-        overlay.narrows_entry(about.entry),
+        (written.and_then(|written| overlay.narrows_grant(&written.grant.id)), true),
+        (agreement.and_then(|id| overlay.narrows_agreement(id)), true),
+        (overlay.narrows_entry(about.entry), written.is_none()),
     ];
     let mut items = BTreeSet::new();
-    for narrowed in narrowed.into_iter().flatten() {
+    for (narrowed, binds) in narrowed {
+        let Some(narrowed) = narrowed else { continue };
         let excluded = narrowed.only.as_ref().is_some_and(|only| {
             about.application.is_none_or(|application| !only.contains(application))
         });
-        let purpose = about.purpose.is_some_and(|purpose| narrowed.purposes.contains(purpose));
+        let purpose =
+            binds && about.purpose.is_some_and(|purpose| narrowed.purposes.contains(purpose));
         if narrowed.is_over(about.now)
             || excluded
             || purpose

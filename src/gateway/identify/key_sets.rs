@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -54,6 +55,8 @@ pub(super) struct Kept {
     pub(super) generation: u64,
     location: KeySet,
     text: Vec<u8>,
+    /// What is left of it, if the file lost keys since.
+    left: Option<Vec<u8>>,
     keeper: Option<Keeper>,
 }
 
@@ -72,6 +75,30 @@ pub struct KeySetsError {
     pub problems: Vec<String>,
 }
 
+/// Key files as they were read.
+#[derive(Debug)]
+pub struct KeyFiles(HashMap<IssuerId, (Vec<u8>, Arc<Jwks>)>);
+
+impl KeyFiles {
+    /// Reads the key files of these issuers; none if one cannot be used.
+    pub fn read(issuers: &BTreeMap<IssuerId, Issuer>, folder: &Path) -> Result<Self, KeySetsError> {
+        let mut files = HashMap::new();
+        let mut problems = Vec::new();
+        for (id, issuer) in issuers {
+            if let KeySet::File(path) = &issuer.keys {
+                match read(&folder.join(path)) {
+                    Ok(read) => {
+                        files.insert(id.clone(), read);
+                    }
+                    Err(problem) => problems
+                        .push(format!("issuer `{id}`: {}: {problem}", folder.join(path).display())),
+                }
+            }
+        }
+        if problems.is_empty() { Ok(Self(files)) } else { Err(KeySetsError { problems }) }
+    }
+}
+
 impl Default for KeySets {
     fn default() -> Self {
         Self { sets: ArcSwap::from_pointee(Sets::default()), generations: AtomicU64::new(1) }
@@ -87,22 +114,17 @@ impl KeySets {
         folder: &Path,
         control: &Handle,
     ) -> Result<(), KeySetsError> {
-        let mut files = HashMap::new();
-        let mut problems = Vec::new();
-        for (id, issuer) in issuers {
-            if let KeySet::File(path) = &issuer.keys {
-                match read(&folder.join(path)) {
-                    Ok(read) => {
-                        files.insert(id, read);
-                    }
-                    Err(problem) => problems
-                        .push(format!("issuer `{id}`: {}: {problem}", folder.join(path).display())),
-                }
-            }
-        }
-        if !problems.is_empty() {
-            return Err(KeySetsError { problems });
-        }
+        self.adopt(issuers, KeyFiles::read(issuers, folder)?, control);
+        Ok(())
+    }
+
+    /// The same with files that were read before.
+    pub fn adopt(
+        self: &Arc<Self>,
+        issuers: &BTreeMap<IssuerId, Issuer>,
+        KeyFiles(mut files): KeyFiles,
+        control: &Handle,
+    ) {
         let mut keepers: Vec<(IssuerId, String, Inbox)> = Vec::new();
         let before = self.sets.load_full();
         let mut sets = Sets::default();
@@ -115,7 +137,7 @@ impl KeySets {
                     self.kept(&issuer.keys, None, Vec::new(), Some(keeper))
                 }),
                 (KeySet::File(_), Some((text, keys))) => match same {
-                    Some(same) if same.text == text => same.clone(),
+                    Some(same) if same.text == text && same.left.is_none() => same.clone(),
                     Some(_) | None => self.kept(&issuer.keys, Some(keys), text, None),
                 },
                 (KeySet::File(_), None) => continue,
@@ -126,7 +148,37 @@ impl KeySets {
         for (id, url, inbox) in keepers {
             control.spawn(keep(Arc::downgrade(self), id, url, inbox));
         }
-        Ok(())
+    }
+
+    /// Takes away at once what files under `folder` no longer hold. What they hold in addition comes
+    /// with the next View; a file that cannot be read takes nothing away, one that is gone all.
+    pub fn narrow(&self, folder: &Path) {
+        for (id, kept) in self.sets.load_full().iter() {
+            let KeySet::File(path) = &kept.location else { continue };
+            let text = match std::fs::read(folder.join(path)) {
+                Ok(text) => text,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    br#"{"keys":[]}"#.to_vec()
+                }
+                Err(_) => continue,
+            };
+            let left = if text == kept.text { Ok(None) } else { left(&kept.text, &text) };
+            let Ok(left) = left else { continue };
+            if left == kept.left {
+                continue;
+            }
+            let keys = Jwks::parse(left.as_ref().unwrap_or(&kept.text)).ok().map(Arc::new);
+            let generation = self.generations.fetch_add(1, Ordering::Relaxed);
+            self.sets.rcu(|sets| {
+                let mut sets = Sets::clone(sets);
+                if let Some(now) = sets.get_mut(id).filter(|now| now.generation == kept.generation)
+                {
+                    *now =
+                        Kept { keys: keys.clone(), generation, left: left.clone(), ..kept.clone() };
+                }
+                sets
+            });
+        }
     }
 
     /// The keys as they are now.
@@ -157,7 +209,7 @@ impl KeySets {
         keeper: Option<Keeper>,
     ) -> Kept {
         let generation = self.generations.fetch_add(1, Ordering::Relaxed);
-        Kept { keys, generation, location: location.clone(), text, keeper }
+        Kept { keys, generation, location: location.clone(), text, left: None, keeper }
     }
 
     /// Takes what was fetched, unless the issuer is gone or its keys are elsewhere by now.
@@ -286,6 +338,20 @@ fn read(path: &Path) -> Result<(Vec<u8>, Arc<Jwks>), String> {
     Ok((text, Arc::new(keys)))
 }
 
+/// The keys of one set that another still holds, as a set; none if it holds all. An error if either
+/// cannot be read.
+fn left(before: &[u8], now: &[u8]) -> Result<Option<Vec<u8>>, serde_json::Error> {
+    #[derive(Deserialize, Serialize)]
+    struct Set {
+        keys: Vec<serde_json::Value>,
+    }
+    let (mut set, now): (Set, Set) =
+        (serde_json::from_slice(before)?, serde_json::from_slice(now)?);
+    let all = set.keys.len();
+    set.keys.retain(|key| now.keys.contains(key));
+    if set.keys.len() == all { Ok(None) } else { serde_json::to_vec(&set).map(Some) }
+}
+
 /// An error with its causes, on one line.
 fn explain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -296,4 +362,21 @@ fn explain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn keys_that_a_file_lost_are_taken_out_and_those_it_gained_are_not_put_in() {
+        let before = br#"{"keys":[{"kid":"a"},{"kid":"b"}]}"#;
+        let left = |now: &str| {
+            let left = super::left(before, now.as_bytes()).ok()?;
+            Some(left.map(|left| String::from_utf8(left).unwrap()))
+        };
+
+        assert_eq!(left(r#"{"keys":[{"kid":"b"},{"kid":"a"},{"kid":"c"}]}"#), Some(None));
+        let fewer = left(r#"{"keys":[{"kid":"b"},{"kid":"c"}]}"#);
+        assert_eq!(fewer, Some(Some(r#"{"keys":[{"kid":"b"}]}"#.to_owned())));
+        assert_eq!(left("half a fi"), None);
+    }
 }

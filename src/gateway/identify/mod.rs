@@ -21,7 +21,7 @@ use http::header::GetAll;
 
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::error::{IdentifyError, TokenFault};
-pub use self::key_sets::{KeySets, KeySetsError};
+pub use self::key_sets::{KeyFiles, KeySets, KeySetsError};
 pub use self::memo::Memo;
 
 use self::credentials::{Held, Trusted};
@@ -29,6 +29,7 @@ use self::key_sets::Sets;
 use self::memo::Verified;
 use self::token::{Token, Unverified};
 use crate::domain::{ApplicationId, OrganizationId, Timestamp, Zone, is_key_id};
+use crate::net::jwks::Algorithm;
 
 /// What a caller shows. Keys and tokens in the query are never looked at.
 pub struct Evidence<'a> {
@@ -87,6 +88,8 @@ pub struct Caller {
     /// The names of all credentials it showed ([`crate::domain::Credential::name`]), so that a
     /// withdrawal can be held against them.
     pub credentials: Vec<Arc<str>>,
+    /// How its token was signed, if it showed one: an issuer can lose an algorithm, too.
+    pub signed: Option<Algorithm>,
 }
 
 /// How a caller was proved.
@@ -125,7 +128,7 @@ pub fn identify(
     if evidence.zone == Zone::Peering {
         return Err(IdentifyError::CredentialMissing);
     }
-    let mut proof = Proof { now: evidence.now, found: None };
+    let mut proof = Proof { now: evidence.now, found: None, signed: None };
     if let Some(facts) = &evidence.certificate {
         by_certificate(facts, evidence.now, credentials, &mut proof)?;
     }
@@ -133,8 +136,9 @@ pub fn identify(
     if let Some(value) = single(&evidence.authorization)? {
         let text = bearer(value.as_bytes()).ok_or(IdentifyError::CredentialMalformed)?;
         let call = TokenCall { text, certificate, zone: evidence.zone, now: evidence.now };
-        let (held, expires) = by_token(&call, credentials, &key_sets.current(), memo)?;
-        proof.add(held, Proved::Token, Some(expires))?;
+        let (held, token) = by_token(&call, credentials, &key_sets.current(), memo)?;
+        proof.add(held, Proved::Token, Some(token.expires))?;
+        proof.signed = Some(token.algorithm);
     }
     if let Some(value) = single(&evidence.helan_key)? {
         let held = by_key(value.as_bytes(), credentials).ok_or(IdentifyError::KeyNotValid)?;
@@ -172,6 +176,7 @@ pub async fn identify_or_ask(
 struct Proof<'a> {
     now: Timestamp,
     found: Option<Found<'a>>,
+    signed: Option<Algorithm>,
 }
 
 struct Found<'a> {
@@ -225,6 +230,7 @@ impl<'a> Proof<'a> {
             proved: found.proved,
             expires: found.expires,
             credentials: found.credentials,
+            signed: self.signed,
         }))
     }
 }
@@ -313,11 +319,11 @@ fn by_token<'a>(
     credentials: &'a Credentials,
     sets: &Sets,
     memo: &mut Memo,
-) -> Result<(&'a Held, Timestamp), IdentifyError> {
+) -> Result<(&'a Held, Arc<Token>), IdentifyError> {
     if let Some(Verified { token, generation }) = memo.find(call.text) {
         let trusted = trusted(&token, call, credentials)?;
         if sets.get(&trusted.id).is_some_and(|kept| kept.generation == generation) {
-            return Ok((holder(&token, trusted)?, token.expires));
+            return Ok((holder(&token, trusted)?, token));
         }
     }
     let unverified = Unverified::parse(call.text).map_err(IdentifyError::TokenNotValid)?;
@@ -335,7 +341,7 @@ fn by_token<'a>(
         .map_err(IdentifyError::TokenNotValid)?;
     let token = Arc::new(unverified.token);
     memo.remember(call.text, Verified { token: Arc::clone(&token), generation });
-    Ok((holder(&token, trusted)?, token.expires))
+    Ok((holder(&token, trusted)?, token))
 }
 
 /// Whom the token says it is from, if that issuer may say all it says, here and now.

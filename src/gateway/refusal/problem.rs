@@ -117,7 +117,8 @@ impl Refusal {
     pub fn to_response(&self, trail: &Trail, worker: &Worker) -> Response<Body> {
         let described = self.described();
         let profile = worker.side.profile.as_str();
-        let notice = self.articles().and(worker.side.notice.as_deref());
+        let view = worker.side.view();
+        let notice = self.articles().and_then(|_| view.view.rules.profile().notice(trail.now()));
         let problem = Problem {
             kind: format!("urn:helan:refusal:{}", described.code),
             title: described.text[0],

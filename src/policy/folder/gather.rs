@@ -31,10 +31,12 @@ pub(super) fn gather(
     };
     let mut entries = Vec::new();
     let named = super::named(contents);
+    let secrets = super::secrets(contents);
     for (file, content) in contents {
         let file: Arc<Path> = file.as_path().into();
         let is_document = !matches!(role(&file), Role::Beside | Role::Ignored | Role::Stray(_));
-        if is_document || named.contains(file.as_ref()) {
+        let is_secret = secrets.contains(file.as_ref());
+        if !is_secret && (is_document || named.contains(file.as_ref())) {
             gathering.sources.files.insert(file.to_path_buf(), content.hash.to_string());
         }
         if is_document {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::file::{BOUND, Forms};
 pub(crate) use self::file::{FileContent, Stamp, Thing, hash};
@@ -21,11 +21,14 @@ pub use self::origins::Origins;
 pub(crate) use self::origins::{Finding, Subject};
 use crate::config::form::FormError;
 use crate::config::problem::{self, Problem};
-use crate::domain::Timestamp;
+use crate::domain::{Secret, Timestamp};
 use crate::policy::{KeySet, Sources};
 
 /// What each file holds, by its path under the folder.
 pub(crate) type Contents = BTreeMap<PathBuf, Arc<FileContent>>;
+
+/// By what a change of each file would be noticed.
+pub(crate) type Stamps = BTreeMap<PathBuf, Stamp>;
 
 /// Reads a policy folder, again and again.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub struct Reader {
     forms: Arc<Forms>,
     memory: HashMap<PathBuf, Arc<FileContent>>,
     versions: Versions,
+    /// What the last reading found, so that others can tell whether it is out of date.
+    found: Arc<Mutex<Stamps>>,
 }
 
 /// What one reading found.
@@ -57,6 +62,7 @@ impl Reader {
             forms: Arc::new(Forms::new()?),
             memory: HashMap::new(),
             versions: Versions::default(),
+            found: Arc::default(),
         })
     }
 
@@ -67,12 +73,18 @@ impl Reader {
 
     /// A reader of single files, for other threads.
     pub(crate) fn files(&self) -> FileReader {
-        FileReader { root: self.root.clone(), forms: Arc::clone(&self.forms) }
+        FileReader {
+            root: self.root.clone(),
+            forms: Arc::clone(&self.forms),
+            found: Arc::clone(&self.found),
+        }
     }
 
     /// Reads the whole folder.
     pub fn read(&mut self, now: Timestamp) -> Reading {
         let (files, mut problems) = walk::files(&self.root);
+        let stamps = files.iter().map(|(path, meta)| (path.clone(), Stamp::of(meta))).collect();
+        *lock(&self.found) = stamps;
         let mut contents = Contents::new();
         let mut memory = HashMap::with_capacity(files.len());
         let reader = self.files();
@@ -102,6 +114,7 @@ impl Reader {
             if !contents.contains_key(&relative)
                 && let Some(content) = reader.read(&relative)
             {
+                lock(&self.found).extend(content.stamp.map(|stamp| (relative.clone(), stamp)));
                 contents.insert(relative, Arc::new(content));
             }
         }
@@ -142,6 +155,24 @@ fn named(contents: &Contents) -> BTreeSet<PathBuf> {
     named
 }
 
+/// Files that hold a secret, whatever else they are: never archived, never cited.
+fn secrets(contents: &Contents) -> BTreeSet<PathBuf> {
+    let things = contents.values().flat_map(|content| &content.things);
+    let organizations = things.filter_map(|found| {
+        let Thing::Organization(organization) = &found.thing else { return None };
+        Some(organization)
+    });
+    organizations
+        .flat_map(|organization| &organization.upstreams)
+        .flat_map(|upstream| &upstream.credentials)
+        .filter_map(|credential| match credential.secret() {
+            Secret::File(file) => Some(file),
+            Secret::Environment(_) => None,
+        })
+        .map(|file| file.components().filter(|part| *part != Component::CurDir).collect())
+        .collect()
+}
+
 /// Whether a path stays in the folder it counts from.
 pub(crate) fn is_inside(relative: &Path) -> bool {
     let mut parts = relative.components();
@@ -166,6 +197,10 @@ pub(crate) fn read_from(
     Ok(Reading { sources, origins, problems, contents })
 }
 
+fn lock(found: &Mutex<Stamps>) -> MutexGuard<'_, Stamps> {
+    found.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Reads a whole folder once.
 pub fn read(root: &Path, now: Timestamp) -> Result<Reading, FormError> {
     Ok(Reader::new(root)?.read(now))
@@ -176,12 +211,48 @@ pub fn read(root: &Path, now: Timestamp) -> Result<Reading, FormError> {
 pub(crate) struct FileReader {
     pub(crate) root: PathBuf,
     forms: Arc<Forms>,
+    found: Arc<Mutex<Stamps>>,
 }
 
 impl FileReader {
     /// By what a change of a file would be noticed; nothing if it is gone.
     pub(crate) fn stamp(&self, relative: &Path) -> Option<Stamp> {
         std::fs::metadata(self.root.join(relative)).ok().map(|meta| Stamp::of(&meta))
+    }
+
+    /// The same of every file that a reading would look at.
+    pub(crate) fn stamps(&self) -> Stamps {
+        let (files, _) = walk::files(&self.root);
+        let mut stamps: Stamps =
+            files.into_iter().map(|(path, meta)| (path, Stamp::of(&meta))).collect();
+        // What documents name is read wherever it lies.
+        for path in lock(&self.found).keys() {
+            if !stamps.contains_key(path)
+                && let Some(stamp) = self.stamp(path)
+            {
+                stamps.insert(path.clone(), stamp);
+            }
+        }
+        stamps
+    }
+
+    /// Whether the last reading found just this.
+    pub(crate) fn has_read(&self, now: &Stamps) -> bool {
+        *lock(&self.found) == *now
+    }
+
+    /// The same of every file of the rules.
+    pub(crate) fn rule_stamps(&self) -> Stamps {
+        let rules = self.root.join("rules");
+        let within = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+        within(&rules)
+            .chain(within(&rules).flat_map(|entry| within(&entry.path())))
+            .filter_map(|entry| {
+                let meta =
+                    std::fs::metadata(entry.path()).ok().filter(std::fs::Metadata::is_file)?;
+                Some((entry.path(), Stamp::of(&meta)))
+            })
+            .collect()
     }
 
     /// What a file holds now; nothing if it is gone.

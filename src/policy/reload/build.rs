@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::watch::instant;
-use super::{Cause, Hooks, Shared};
+use super::{Cause, Clock, Install, Refused, Shared};
 use crate::config::problem::{self, Problem};
 use crate::domain::{ProfileId, Timestamp, Zone};
 use crate::policy::Sources;
@@ -81,7 +81,10 @@ pub(super) enum Order {
 /// The thread that reads, checks and hands on.
 pub(super) struct Builder {
     pub(super) reader: Reader,
-    pub(super) hooks: Hooks,
+    pub(super) profiles: Vec<(Zone, ProfileId)>,
+    pub(super) clock: Clock,
+    pub(super) install: Install,
+    pub(super) refused: Refused,
     /// Whether the folder was last refused: then it is put in force as soon as it is good, also if it
     /// says again what is in force, so that the alert ends.
     pub(super) is_refused: bool,
@@ -92,18 +95,25 @@ impl Builder {
     pub(super) fn run(mut self, shared: &Shared, orders: &Receiver<Order>) {
         while let Ok(order) = orders.recv() {
             let (cause, always) = gather(order, orders);
-            shared.lock().touched.clear();
-            let outcome = match load(&mut self.reader, &self.hooks.profiles, (self.hooks.clock)()) {
-                Ok(good) if !(always || self.is_refused) && is_in_force(shared, &good) => Ok(()),
-                Ok(good) => (self.hooks.install)(&good, &cause)
-                    .inspect(|()| shared.installed(&good.contents)),
-                Err(problems) => Err(problems),
-            };
+            let outcome = self.build(shared, &cause, always);
             self.is_refused = outcome.is_err();
             if let Err(problems) = outcome {
-                (self.hooks.refused)(&problems, &cause);
+                (self.refused)(&problems, &cause);
             }
         }
+    }
+
+    fn build(&mut self, shared: &Shared, cause: &Cause, always: bool) -> Result<(), Vec<Problem>> {
+        shared.lock().touched.clear();
+        let good = load(&mut self.reader, &self.profiles, (self.clock)())?;
+        if !(always || self.is_refused) && is_in_force(shared, &good) {
+            return Ok(());
+        }
+        let announce = (self.install)(&good, cause)?;
+        // Before anything that takes time: until then a withdrawal is held against what was in force.
+        shared.installed(&good.contents);
+        announce();
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 mod build;
 mod freeze;
 mod overlay;
+mod root;
 mod watch;
 mod withdraw;
 
@@ -18,7 +19,6 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 pub use self::build::{Good, load};
 pub use self::freeze::{Freeze, Freezes, Frozen};
@@ -40,7 +40,14 @@ pub enum Cause {
 }
 
 /// Puts good sources in force; what it cannot compile it refuses.
-pub type Install = Box<dyn FnMut(&Good, &Cause) -> Result<(), Vec<Problem>> + Send>;
+pub type Install = Box<dyn FnMut(&Good, &Cause) -> Result<Announce, Vec<Problem>> + Send>;
+
+/// What is left to do once requests see new sources: to say so and to keep them. It may take its time,
+/// since withdrawals are held against the new sources by then.
+pub type Announce = Box<dyn FnOnce()>;
+
+/// Takes away at once what the key sets of token issuers no longer hold.
+pub type Narrow = Box<dyn Fn() + Send + Sync>;
 
 /// Is told why the folder was refused.
 pub type Refused = Box<dyn FnMut(&[Problem], &Cause) + Send>;
@@ -58,6 +65,8 @@ pub struct Hooks {
     pub install: Install,
     /// Is told why the folder was refused.
     pub refused: Refused,
+    /// Takes keys of token issuers away at once.
+    pub narrow: Narrow,
 }
 
 impl fmt::Debug for Hooks {
@@ -72,16 +81,17 @@ pub struct Reload {
     shared: Arc<Shared>,
     freezes: Mutex<Freezes>,
     messages: Sender<watch::Message>,
-    _watcher: RecommendedWatcher,
 }
 
-/// Starts to watch the folder that `good` was read from.
+/// Starts to watch a folder. `good` is what is in force; it was read from there, or is the last good
+/// copy. What the folder has taken away since is denied when this returns.
 pub fn start(
     reader: Reader,
     good: &Good,
     freezes: Freezes,
     hooks: Hooks,
 ) -> Result<Reload, notify::Error> {
+    let Hooks { profiles, clock, install, refused, narrow } = hooks;
     let watched = Watched {
         contents: Arc::clone(&good.contents),
         pending: BTreeMap::new(),
@@ -92,26 +102,21 @@ pub fn start(
         files: reader.files(),
         overlay: Arc::new(ArcSwap::from_pointee(watched.overlay())),
         watched: Mutex::new(watched),
+        narrow,
     });
     let (messages, inbox) = mpsc::channel();
     let (builds, orders) = mpsc::channel();
-    let events = messages.clone();
-    let mut watcher = notify::recommended_watcher(move |event| {
-        // The watch has ended; nobody is left to be told.
-        drop(events.send(watch::Message::Event(event)));
-    })?;
-    watcher.watch(reader.root(), RecursiveMode::Recursive)?;
+    let root = root::RootWatch::start(reader.root(), messages.clone())?;
     // What the folder took away between the reading and the watch, or since the last good copy.
     shared.look_everywhere();
     drop(builds.send(build::Order::Changed { rules: false }));
     // What came from elsewhere is in force because the folder could not be.
     let is_refused = good.origins.root() != reader.root();
+    let builder = build::Builder { reader, profiles, clock, install, refused, is_refused };
     let (of_watch, of_build) = (Arc::clone(&shared), Arc::clone(&shared));
-    spawn("policy-watch", move || watch::run(&of_watch, &inbox, &builds))?;
-    spawn("policy-build", move || {
-        build::Builder { reader, hooks, is_refused }.run(&of_build, &orders);
-    })?;
-    Ok(Reload { shared, freezes: Mutex::new(freezes), messages, _watcher: watcher })
+    spawn("policy-watch", move || watch::Watch::new(of_watch, root, builds).run(&inbox))?;
+    spawn("policy-build", move || builder.run(&of_build, &orders))?;
+    Ok(Reload { shared, freezes: Mutex::new(freezes), messages })
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), notify::Error> {
@@ -171,11 +176,17 @@ impl Drop for Reload {
 }
 
 /// What both threads know.
-#[derive(Debug)]
 struct Shared {
     files: FileReader,
     overlay: Arc<ArcSwap<Overlay>>,
     watched: Mutex<Watched>,
+    narrow: Narrow,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("watched", &self.watched).finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -196,8 +207,14 @@ impl Shared {
         for path in &paths {
             watched.look(&self.files, path);
         }
+        // Key sets are JSON.
+        let keys = paths.iter().any(|path| path.extension().is_none_or(|kind| kind != "yaml"));
         watched.touched.extend(paths);
         self.publish(&watched);
+        drop(watched);
+        if keys {
+            (self.narrow)();
+        }
     }
 
     /// Looks at every file that was loaded: the system lost count of what changed.
@@ -206,6 +223,8 @@ impl Shared {
         watched.look(&self.files, Path::new(""));
         watched.touched.insert(PathBuf::new());
         self.publish(&watched);
+        drop(watched);
+        (self.narrow)();
     }
 
     /// Other sources are in force: what is denied is seen from them.
@@ -220,6 +239,9 @@ impl Shared {
         let Watched { contents, pending, .. } = &mut *watched;
         pending.retain(|path, _| contents.contains_key(path));
         self.publish(&watched);
+        drop(watched);
+        // A key that went while they were built may have come back with them.
+        (self.narrow)();
     }
 }
 
@@ -241,6 +263,7 @@ impl Watched {
             contents.range(path.to_owned()..).take_while(|(name, _)| name.starts_with(path));
         for (name, before) in under {
             if path != name && before.stamp.is_some() && files.stamp(name) == before.stamp {
+                self.pending.remove(name);
                 continue;
             }
             match withdrawn(files, name, before) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::domain::{
     AgreementId, ApplicationId, EntryId, GrantId, ItemName, Mode, OrganizationId, PurposeId,
-    Timestamp,
+    Timestamp, Zone,
 };
 
 /// Why something is denied.
@@ -45,6 +45,20 @@ impl Narrowed {
     }
 }
 
+/// What was taken out of a token issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Distrust {
+    /// Its tokens no longer count: it is gone, or another by now.
+    Wholly,
+    /// Some of its tokens no longer count.
+    Partly {
+        /// Zones they no longer count in.
+        zones: BTreeSet<Zone>,
+        /// Signature algorithms that are no longer accepted.
+        algorithms: BTreeSet<String>,
+    },
+}
+
 /// An immutable set of things denied; a request reads one.
 #[derive(Clone, Debug, Default)]
 pub struct Overlay {
@@ -55,6 +69,7 @@ pub struct Overlay {
     pub(super) entries: HashMap<EntryId, Denied>,
     pub(super) closed: HashSet<EntryId>,
     pub(super) credentials: HashMap<String, Option<Timestamp>>,
+    pub(super) issuers: HashMap<String, Distrust>,
     pub(super) narrowed_grants: HashMap<GrantId, Narrowed>,
     pub(super) narrowed_agreements: HashMap<AgreementId, Narrowed>,
     pub(super) narrowed_entries: HashMap<EntryId, Narrowed>,
@@ -70,6 +85,7 @@ impl Overlay {
             && self.entries.is_empty()
             && self.closed.is_empty()
             && self.credentials.is_empty()
+            && self.issuers.is_empty()
             && self.narrowed_grants.is_empty()
             && self.narrowed_agreements.is_empty()
             && self.narrowed_entries.is_empty()
@@ -105,6 +121,18 @@ impl Overlay {
         self.credentials.get(identity).is_some_and(|until| until.is_none_or(|until| until <= now))
     }
 
+    /// Whether a token is no longer accepted: by the id of its issuer, where it is shown, and how it
+    /// was signed.
+    pub fn denies_token(&self, issuer: &str, zone: Zone, algorithm: &str) -> bool {
+        match self.issuers.get(issuer) {
+            None => false,
+            Some(Distrust::Wholly) => true,
+            Some(Distrust::Partly { zones, algorithms }) => {
+                zones.contains(&zone) || algorithms.contains(algorithm)
+            }
+        }
+    }
+
     /// Whether an organization takes no part.
     pub fn denies_organization(&self, id: &OrganizationId) -> Option<Denied> {
         self.organizations.get(id).copied()
@@ -135,6 +163,7 @@ impl Overlay {
         self.entries.extend(other.entries.iter().map(|(id, why)| (id.clone(), *why)));
         self.closed.extend(other.closed.iter().cloned());
         self.credentials.extend(other.credentials.iter().map(|(id, until)| (id.clone(), *until)));
+        self.issuers.extend(other.issuers.iter().map(|(id, what)| (id.clone(), what.clone())));
         let cloned = |(id, what): (&GrantId, &Narrowed)| (id.clone(), what.clone());
         self.narrowed_grants.extend(other.narrowed_grants.iter().map(cloned));
         self.narrowed_agreements

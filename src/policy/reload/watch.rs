@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -12,10 +13,15 @@ use notify::EventKind;
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 
 use super::build::Order;
+use super::root::RootWatch;
 use super::{Cause, Shared};
+use crate::policy::folder::Stamps;
 
 /// How long a writer that does not close its file is waited for.
 const SETTLE: Duration = Duration::from_millis(20);
+
+/// How often the folder is gone over for changes that no event told of.
+const ROUND: Duration = Duration::from_secs(4);
 
 /// Events looked at together.
 const BATCH: usize = 10_000;
@@ -31,43 +37,97 @@ pub(super) enum Message {
     Stop,
 }
 
-/// Watches until it is told to stop.
-pub(super) fn run(shared: &Shared, inbox: &Receiver<Message>, builds: &Sender<Order>) {
-    let mut settling: BTreeMap<PathBuf, Instant> = BTreeMap::new();
-    loop {
-        let wait = settling
-            .values()
-            .min()
-            .map_or(Duration::from_secs(3_600), |due| due.saturating_duration_since(instant()));
-        let first = match inbox.recv_timeout(wait) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        let mut seen = Seen::default();
-        for message in first.into_iter().chain(inbox.try_iter().take(BATCH)) {
-            match message {
-                Message::Event(event) => seen.note(&shared.files.root, event, &mut settling),
-                Message::Trigger(cause) => drop(builds.send(Order::Asked(cause))),
-                Message::Stop => return,
+/// The thread that looks at what changed.
+pub(super) struct Watch {
+    shared: Arc<Shared>,
+    root: RootWatch,
+    builds: Sender<Order>,
+    settling: BTreeMap<PathBuf, Instant>,
+    /// The folder and the rules in it as the last round found them.
+    found: Stamps,
+    rules: Stamps,
+    round: Instant,
+}
+
+impl Watch {
+    pub(super) fn new(shared: Arc<Shared>, root: RootWatch, builds: Sender<Order>) -> Self {
+        let (found, rules) = (Stamps::new(), shared.files.rule_stamps());
+        let round = instant() + ROUND;
+        Self { shared, root, builds, settling: BTreeMap::new(), found, rules, round }
+    }
+
+    /// Watches until it is told to stop.
+    pub(super) fn run(mut self, inbox: &Receiver<Message>) {
+        loop {
+            let next = self.settling.values().copied().min().unwrap_or(self.round).min(self.round);
+            let first = match inbox.recv_timeout(next.saturating_duration_since(instant())) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let mut seen = Seen::default();
+            for message in first.into_iter().chain(inbox.try_iter().take(BATCH)) {
+                match message {
+                    Message::Event(event) => {
+                        seen.note(self.root.path(), event, &mut self.settling);
+                    }
+                    Message::Trigger(cause) => seen.asked.push(cause),
+                    Message::Stop => return,
+                }
             }
+            self.settle(&mut seen);
+            if instant() >= self.round {
+                self.go_round(&mut seen);
+                self.round = instant() + ROUND;
+            }
+            self.act(seen);
         }
+    }
+
+    /// Takes what was written long enough ago among what is looked at.
+    fn settle(&mut self, seen: &mut Seen) {
         let now = instant();
-        settling.retain(|path, due| {
+        self.settling.retain(|path, due| {
             let waits = *due > now && !seen.due.contains(path);
             if !waits {
                 seen.due.insert(path.clone());
             }
             waits
         });
-        let changed = seen.everything || seen.rules || !seen.due.is_empty();
-        if seen.everything {
-            shared.look_everywhere();
+    }
+
+    /// Looks for what no event told of: another folder in the root's place, somewhere above it too, or
+    /// a file system that does not tell.
+    fn go_round(&mut self, seen: &mut Seen) {
+        seen.everything |= self.root.renew(false);
+        let rules = self.shared.files.rule_stamps();
+        seen.rules |= rules != self.rules;
+        let found = self.shared.files.stamps();
+        // Once for each state, since a reading may be on its way.
+        seen.everything |= found != self.found && !self.shared.files.has_read(&found);
+        self.found = found;
+    }
+
+    fn act(&mut self, seen: Seen) {
+        let asked = !seen.asked.is_empty();
+        if seen.root || asked {
+            self.root.renew(true);
+        }
+        let everything = seen.everything || seen.root;
+        let changed = everything || seen.rules || !seen.due.is_empty();
+        if everything || asked {
+            self.shared.look_everywhere();
         } else if !seen.due.is_empty() {
-            shared.look(seen.due);
+            self.shared.look(seen.due);
+        }
+        for cause in seen.asked {
+            drop(self.builds.send(Order::Asked(cause)));
         }
         if changed {
-            drop(builds.send(Order::Changed { rules: seen.rules || seen.everything }));
+            let now = self.shared.files.rule_stamps();
+            let rules = seen.rules || now != self.rules;
+            self.rules = now;
+            drop(self.builds.send(Order::Changed { rules }));
         }
     }
 }
@@ -78,6 +138,9 @@ struct Seen {
     due: BTreeSet<PathBuf>,
     rules: bool,
     everything: bool,
+    /// The root itself: it may be another folder by now.
+    root: bool,
+    asked: Vec<Cause>,
 }
 
 impl Seen {
@@ -104,7 +167,8 @@ impl Seen {
         );
         for path in &event.paths {
             let Ok(relative) = path.strip_prefix(root) else {
-                self.everything = true;
+                // Of the folder around it only the root is of interest.
+                self.root |= path.file_name() == root.file_name();
                 continue;
             };
             match first(relative) {
@@ -116,7 +180,7 @@ impl Seen {
                     settling.entry(relative.to_owned()).or_insert_with(|| instant() + SETTLE);
                 }
                 Some(_) => drop(self.due.insert(relative.to_owned())),
-                None => self.everything = true,
+                None => self.root = true,
             }
         }
     }

@@ -1,15 +1,15 @@
 //! What a changed file takes away, seen from that file alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::overlay::{Denied, Narrowed, Overlay};
+use super::overlay::{Denied, Distrust, Narrowed, Overlay};
 use crate::domain::{
     Agreement, AgreementState, Application, ApplicationState, Entry, EntryState, Grant, GrantState,
-    OpeningClass, Organization, OrganizationState, Term,
+    IssuerId, OpeningClass, Organization, OrganizationState, Term,
 };
 use crate::policy::folder::{FileContent, FileReader, Thing};
-use crate::policy::identity;
+use crate::policy::{Issuer, identity};
 
 /// What a file takes away by what it holds now, compared with what was loaded from it.
 ///
@@ -41,51 +41,69 @@ fn compare(before: &[&Thing], after: &[&Thing], overlay: &mut Overlay) {
     for thing in before {
         match thing {
             Thing::Grant(old) => {
-                let new = after.iter().find_map(|thing| {
-                    if let Thing::Grant(new) = thing {
-                        (new.id == old.id).then_some(new)
-                    } else {
-                        None
-                    }
+                let new = find(after, |thing| {
+                    let Thing::Grant(new) = thing else { return None };
+                    (new.id == old.id).then_some(new.as_ref())
                 });
-                grant(old, new.map(AsRef::as_ref), overlay);
+                grant(old, new, overlay);
             }
             Thing::Agreement(old) => {
-                let new = after.iter().find_map(|thing| {
-                    if let Thing::Agreement(new) = thing {
-                        (new.id == old.id).then_some(new)
-                    } else {
-                        None
-                    }
+                let new = find(after, |thing| {
+                    let Thing::Agreement(new) = thing else { return None };
+                    (new.id == old.id).then_some(new.as_ref())
                 });
-                agreement(old, new.map(AsRef::as_ref), overlay);
+                agreement(old, new, overlay);
             }
             Thing::Organization(old) => {
-                let new = after.iter().find_map(|thing| {
-                    if let Thing::Organization(new) = thing {
-                        (new.id == old.id).then_some(new)
-                    } else {
-                        None
-                    }
+                let new = find(after, |thing| {
+                    let Thing::Organization(new) = thing else { return None };
+                    (new.id == old.id).then_some(new.as_ref())
                 });
-                organization(old, new.map(AsRef::as_ref), overlay);
+                organization(old, new, overlay);
             }
             Thing::Entry(old) => {
-                let new = after.iter().find_map(|thing| {
-                    if let Thing::Entry(new) = thing {
-                        (new.id == old.id).then_some(new)
-                    } else {
-                        None
-                    }
+                let new = find(after, |thing| {
+                    let Thing::Entry(new) = thing else { return None };
+                    (new.id == old.id).then_some(new.as_ref())
                 });
-                entry(old, new.map(AsRef::as_ref), overlay);
+                entry(old, new, overlay);
             }
-            Thing::Description(_)
-            | Thing::Masks(_)
-            | Thing::Issuers(_)
-            | Thing::Networks(_)
-            | Thing::Matters(_) => {}
+            Thing::Issuers(old) => {
+                let new = find(after, |thing| {
+                    let Thing::Issuers(new) = thing else { return None };
+                    Some(new.as_ref())
+                });
+                issuers(old, new, overlay);
+            }
+            Thing::Description(_) | Thing::Masks(_) | Thing::Networks(_) | Thing::Matters(_) => {}
         }
+    }
+}
+
+fn find<'t, T>(after: &[&'t Thing], pick: impl Fn(&'t Thing) -> Option<&'t T>) -> Option<&'t T> {
+    after.iter().copied().find_map(pick)
+}
+
+fn issuers(
+    old: &BTreeMap<IssuerId, Issuer>,
+    new: Option<&BTreeMap<IssuerId, Issuer>>,
+    overlay: &mut Overlay,
+) {
+    for (id, old) in old {
+        // Under another name or for another audience it is another issuer.
+        let same = |new: &&Issuer| new.issuer == old.issuer && new.audience == old.audience;
+        let less = match new.and_then(|new| new.get(id)).filter(same) {
+            None => Distrust::Wholly,
+            Some(new) => {
+                let (zones, algorithms) =
+                    (gone(&old.zones, &new.zones), gone(&old.algorithms, &new.algorithms));
+                if zones.is_empty() && algorithms.is_empty() {
+                    continue;
+                }
+                Distrust::Partly { zones, algorithms }
+            }
+        };
+        overlay.issuers.insert(id.as_str().to_owned(), less);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Operators at work on a running node: a real process, real calls, a real crash.
 
 mod admin;
+mod policies;
 
 use std::fs;
 use std::path::{Path, PathBuf};

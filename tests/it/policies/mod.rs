@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod reloading;
+mod unseen;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

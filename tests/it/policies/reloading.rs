@@ -14,35 +14,49 @@ use helan::policy::reload::{self, Cause, Denied, Freeze, Freezes, Frozen, Good, 
 use super::{PROFILES, city, grant, now, put};
 
 /// A watched folder, and what became of each attempt to reload it.
-struct Watched {
-    reload: Reload,
+pub(super) struct Watched {
+    pub(super) reload: Reload,
     outcomes: Receiver<Result<Good, Vec<Problem>>>,
     _state: tempfile::TempDir,
 }
 
-fn watch(folder: &Path) -> Watched {
-    let state = tempfile::tempdir().unwrap();
+pub(super) fn watch(folder: &Path) -> Watched {
     let mut reader = Reader::new(folder).unwrap();
     let good = reload::load(&mut reader, &PROFILES, now()).unwrap();
+    watch_from(reader, &good, Box::new(|| ()))
+}
+
+/// Watches from what was read; `tell` is done with each new View before it is told to the test.
+pub(super) fn watch_from(
+    reader: Reader,
+    good: &Good,
+    tell: Box<dyn Fn() + Send + Sync>,
+) -> Watched {
+    let state = tempfile::tempdir().unwrap();
+    let tell: Arc<dyn Fn() + Send + Sync> = tell.into();
     let (sender, outcomes) = mpsc::channel();
     let refused: Sender<Result<Good, Vec<Problem>>> = sender.clone();
     let hooks = Hooks {
         profiles: PROFILES.to_vec(),
         clock: Arc::new(now),
         install: Box::new(move |good, _| {
-            drop(sender.send(Ok(good.clone())));
-            Ok(())
+            let (sender, good, tell) = (sender.clone(), good.clone(), Arc::clone(&tell));
+            Ok(Box::new(move || {
+                tell();
+                drop(sender.send(Ok(good)));
+            }))
         }),
         refused: Box::new(move |problems, _| drop(refused.send(Err(problems.to_vec())))),
+        narrow: Box::new(|| ()),
     };
     let freezes = Freezes::load(state.path()).unwrap();
-    let reload = reload::start(reader, &good, freezes, hooks).unwrap();
+    let reload = reload::start(reader, good, freezes, hooks).unwrap();
     Watched { reload, outcomes, _state: state }
 }
 
 impl Watched {
     /// The next sources that were put in force.
-    fn good(&self) -> Good {
+    pub(super) fn good(&self) -> Good {
         loop {
             if let Ok(good) = self.outcomes.recv_timeout(Duration::from_secs(30)).unwrap() {
                 return good;
@@ -55,12 +69,12 @@ impl Watched {
         while self.outcomes.recv_timeout(Duration::from_secs(30)).unwrap().is_ok() {}
     }
 
-    fn denied(&self, id: &str) -> Option<Denied> {
+    pub(super) fn denied(&self, id: &str) -> Option<Denied> {
         self.reload.overlay().load().denies_grant(&GrantId::parse(id).unwrap())
     }
 
     /// How long until this holds.
-    fn wait(&self, holds: impl Fn(&reload::Overlay) -> bool) -> Duration {
+    pub(super) fn wait(&self, holds: impl Fn(&reload::Overlay) -> bool) -> Duration {
         let start = Instant::now();
         while !holds(&self.reload.overlay().load()) {
             assert!(start.elapsed() < Duration::from_secs(10), "it never came to hold");
@@ -70,7 +84,7 @@ impl Watched {
     }
 }
 
-fn id(text: &str) -> GrantId {
+pub(super) fn id(text: &str) -> GrantId {
     GrantId::parse(text).unwrap()
 }
 

@@ -46,10 +46,12 @@ fn a_changed_rule_is_in_force_and_on_record_and_a_broken_one_is_told_until_it_is
         (status == 403).then_some(body)
     });
     assert!(body.contains("zone-closed"), "{body}");
-    let after = latest(&city, "sharing");
     let file = "rules/yc-2018/zz-bar.cedar";
     assert!(before["files"][file].is_null());
-    assert!(after["files"][file].is_string(), "{after}");
+    // Requests see a View first; then it is told.
+    let after = eventually("the record of it", Duration::from_secs(10), || {
+        Some(latest(&city, "sharing")).filter(|after| after["files"][file].is_string())
+    });
     assert_ne!(before["to"], after["to"]);
     assert_eq!(before["to"], after["from"]);
 

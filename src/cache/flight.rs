@@ -4,6 +4,7 @@
 //! brings is then not kept. The lock is held for look-ups only, never over an await.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
@@ -22,12 +23,14 @@ const MOST: usize = 1_024;
 pub enum Landed {
     /// Its answer serves this caller too.
     Shared(Arc<Stored>),
-    /// Its answer is kept, but has to be validated for every call: fetch with its validators.
+    /// Its answer has to be validated for every call: join again, and serve what was asked for after
+    /// this caller came.
     Stale(Arc<Stored>),
     /// Its answer cannot be shared, or was chosen for other requests: fetch alone.
     Unshared,
-    /// The fetch failed: fetch alone, or answer that the department cannot be reached.
-    Failed,
+    /// The fetch failed, for this reason unless the leader is gone: join again, but not for ever.
+    /// Nobody fetches alone for it: that would send all who wait to a department in trouble at once.
+    Failed(Option<Arc<dyn Error + Send + Sync>>),
 }
 
 /// What a flight is for: a key, and how its answers are negotiated as far as that is known.
@@ -47,14 +50,14 @@ impl Waiter {
     /// long it waits.
     pub async fn wait(mut self, request: &HeaderMap) -> Landed {
         let Ok(landed) = self.outcome.wait_for(Option::is_some).await else {
-            return Landed::Failed;
+            return Landed::Failed(None);
         };
         match &*landed {
             Some(Landed::Shared(stored) | Landed::Stale(stored)) if !stored.answers(request) => {
                 Landed::Unshared
             }
             Some(landed) => landed.clone(),
-            None => Landed::Failed,
+            None => Landed::Failed(None),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The one caller that fetches for all, and how its fetch ends.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -89,17 +90,18 @@ impl Lead {
         }
     }
 
-    /// Keeps an answer and gives it to all who wait. One that was fetched before a purge serves
-    /// them, who asked before it, and is not kept.
-    pub fn share(self, stored: Stored) -> Arc<Stored> {
+    /// Keeps an answer and gives it to all who wait; says whether it is kept. One that was fetched
+    /// before a purge serves them, who asked before it, and is not kept.
+    pub fn share(self, stored: Stored) -> (Arc<Stored>, bool) {
         let stored = Arc::new(stored);
-        self.cache
+        let kept = self
+            .cache
             .update(&self.route, (self.id, self.epoch), |slot| slot.with(&stored, self.stale()));
         // `no-cache` and `max-age=0` forbid to serve a second request without validation
         // (RFC 9111 §5.2.2.4), waiting or not.
         let landed = if stored.is_fresh(stored.vouched()) { Landed::Shared } else { Landed::Stale };
         self.outcome.send_replace(Some(landed(Arc::clone(&stored))));
-        stored
+        (stored, kept)
     }
 
     /// Tells all who wait to fetch alone, since the answer cannot be kept.
@@ -110,6 +112,11 @@ impl Lead {
             });
         }
         self.outcome.send_replace(Some(Landed::Unshared));
+    }
+
+    /// Tells all who wait that the fetch failed, and why.
+    pub fn fail(self, why: Arc<dyn Error + Send + Sync>) {
+        self.outcome.send_replace(Some(Landed::Failed(Some(why))));
     }
 }
 
@@ -145,13 +152,13 @@ mod tests {
                 let fetch = tokio::task::spawn_local(async move {
                     fetches.fetch_add(1, Ordering::SeqCst);
                     tokio::time::sleep(Duration::from_millis(30)).await;
-                    lead.share(stored(&[], "body"))
+                    lead.share(stored(&[], "body")).0
                 });
                 fetch.await.ok()
             }
             Join::Wait(waiter) => match waiter.wait(&request).await {
                 Landed::Shared(stored) => Some(stored),
-                Landed::Stale(_) | Landed::Unshared | Landed::Failed => None,
+                Landed::Stale(_) | Landed::Unshared | Landed::Failed(_) => None,
             },
             Join::Alone => None,
         }
@@ -202,7 +209,19 @@ mod tests {
 
         drop(lead);
 
-        assert!(matches!(waiter.wait(&request).await, Landed::Failed));
+        assert!(matches!(waiter.wait(&request).await, Landed::Failed(None)));
+        drop(pair(&cache, &request));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_fetch_that_fails_learns_why_and_the_next_one_leads() {
+        let (cache, request) = (Cache::new(1 << 20), HeaderMap::new());
+        let (lead, waiter) = pair(&cache, &request);
+
+        lead.fail(Arc::new(Unkept::Length));
+
+        let Landed::Failed(Some(why)) = waiter.wait(&request).await else { panic!("it failed") };
+        assert_eq!(why.to_string(), Unkept::Length.to_string());
         drop(pair(&cache, &request));
     }
 

@@ -8,7 +8,8 @@
 //! How a call uses it: [`Cache::lookup`]; unless that is fresh, [`Cache::join`], which makes one
 //! caller lead and the others wait. The leader's fetch is a task of its own: [`admit`] the head,
 //! collect the body within [`Admitted::room`], [`Admitted::keep`] it (or [`freshen`] the stale
-//! answer after a 304) and [`Lead::share`] it; what cannot be kept is [`Lead::decline`]d. Nothing
+//! answer after a 304) and [`Lead::share`] it; what cannot be kept is [`Lead::decline`]d, and a fetch
+//! that came to nothing [`Lead::fail`]s. Nothing
 //! stale is ever served without validation, so `must-revalidate` holds by itself; RFC 5861 would
 //! widen [`Lookup`].
 
@@ -30,7 +31,7 @@ mod vary;
 pub use self::flight::{Landed, Waiter};
 pub use self::key::{Ask, Key, Wishes};
 pub use self::lead::{Join, Lead};
-pub use self::rules::{Admitted, Exchange, admit, invalidates};
+pub use self::rules::{Admitted, Exchange, Reserve, admit, drop_hop_by_hop, invalidates, reserve};
 pub use self::slot::Lookup;
 pub use self::status::{CacheStatus, Forward};
 pub use self::store::{Cache, Held};

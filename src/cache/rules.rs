@@ -132,6 +132,26 @@ pub fn invalidates(method: &Method, status: StatusCode) -> bool {
     !safe && (status.is_success() || status.is_redirection())
 }
 
+/// What a department says about keeping its answer, besides for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reserve {
+    /// Nothing.
+    None,
+    /// It is for one user only.
+    Private,
+    /// Nobody may keep it.
+    NoStore,
+}
+
+/// Reads it, so that what leaves never says less.
+pub fn reserve(headers: &HeaderMap) -> Reserve {
+    match directives_allow(&Directives::read(headers)) {
+        Ok(()) => Reserve::None,
+        Err(Unkept::Private) => Reserve::Private,
+        Err(_) => Reserve::NoStore,
+    }
+}
+
 fn status_allows(
     status: StatusCode,
     headers: &HeaderMap,
@@ -181,13 +201,19 @@ fn said_length(headers: &HeaderMap) -> Result<Option<u64>, Unkept> {
 
 /// Takes out what belongs to the connection, and `Age`, which is reckoned anew for every hit.
 pub(super) fn drop_unkept(headers: &mut HeaderMap) {
+    drop_hop_by_hop(headers);
+    headers.remove(AGE);
+}
+
+/// Takes out what belongs to the connection.
+pub fn drop_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
         .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .collect();
-    for name in named.iter().chain(&OF_THE_CONNECTION).chain([&AGE]) {
+    for name in named.iter().chain(&OF_THE_CONNECTION) {
         headers.remove(name);
     }
 }

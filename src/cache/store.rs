@@ -103,23 +103,26 @@ impl Cache {
         (slot.epoch >= self.epoch(key.entry())).then_some(slot)
     }
 
-    /// Changes what is kept for a key, for a flight of this id and epoch that is still on the list.
+    /// Changes what is kept for a key, for a flight of this id and epoch that is still on the list;
+    /// whether it was.
     pub(super) fn update(
         &self,
         route: &Route,
         (id, epoch): (u64, u64),
         change: impl FnOnce(Slot) -> Slot,
-    ) {
-        let key = &route.0;
+    ) -> bool {
+        let (key, mut listed) = (&route.0, false);
         // Looked at under the key's own lock, which an invalidation takes after it struck the list.
         self.inner.slots.entry_by_ref(key).and_compute_with(|kept| {
             if epoch < self.epoch(key.entry()) || !self.inner.flights.lists(route, id) {
                 return Op::Nop;
             }
+            listed = true;
             let kept =
                 kept.map(|kept| Slot::clone(kept.value())).filter(|slot| slot.epoch >= epoch);
             Op::Put(Arc::new(change(kept.unwrap_or_else(|| Slot::new(epoch)))))
         });
+        listed
     }
 }
 

@@ -79,7 +79,7 @@ pub struct ZoneConfig {
     /// What this zone may ask of the journal.
     #[serde(default)]
     pub journal: Budget,
-    /// Calls of anonymous callers per address (IPv4 /32, IPv6 /64), unless an entry says less.
+    /// Calls per address (IPv4 /32, IPv6 /64) in the opening zone, whoever calls; an entry may say less.
     #[serde(default)]
     pub address_rate: Option<Rate>,
     /// Origins that pages in a browser may call from, in the opening zone; `*` for all.
@@ -176,6 +176,8 @@ pub struct Bounds {
     pub body_total_ms: u32,
     /// Milliseconds a caller may leave an answer unread.
     pub write_ms: u32,
+    /// Bytes a second that a caller has to read of an answer on the whole, besides `write_ms`.
+    pub read_bytes_per_second: u32,
 }
 
 impl Default for Bounds {
@@ -193,6 +195,7 @@ impl Default for Bounds {
             body_ms: 15_000,
             body_total_ms: 30_000,
             write_ms: 30_000,
+            read_bytes_per_second: 8 * 1024,
         }
     }
 }

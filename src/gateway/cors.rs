@@ -9,22 +9,26 @@ use crate::gateway::request::Inbound;
 use crate::gateway::worker::Worker;
 
 const SHOWN: &str =
-    "Helan-Transaction, Cache-Status, RateLimit, RateLimit-Policy, Retry-After, ETag";
+    "Age, Helan-Transaction, Cache-Status, RateLimit, RateLimit-Policy, Retry-After, ETag";
 
 /// Says which origin may read the answer.
 pub(super) fn allow(head: &mut HeaderMap, trail: &Trail, worker: &Worker) {
-    let Some(origin) = trail.origin() else { return };
     let origins = &worker.side.origins;
     if worker.side.zone != Zone::Opening || origins.is_empty() {
         return;
     }
     let value = if origins.iter().any(|known| known == "*") {
+        // Said to everybody, so that a kept answer serves a page too that asks for it later.
         HeaderValue::from_static("*")
-    } else if origins.iter().any(|known| known.as_bytes() == origin.as_bytes()) {
-        head.append(header::VARY, HeaderValue::from_static("Origin"));
-        origin.clone()
     } else {
-        return;
+        head.append(header::VARY, HeaderValue::from_static("Origin"));
+        let named = trail
+            .origin()
+            .filter(|origin| origins.iter().any(|known| known.as_bytes() == origin.as_bytes()));
+        match named {
+            Some(origin) => origin.clone(),
+            None => return,
+        }
     };
     head.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
     head.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(SHOWN));

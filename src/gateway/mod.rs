@@ -63,6 +63,7 @@ async fn pass(
     let view = worker.side.view();
     request::check(&request)?;
     if cors::is_preflight(worker, &request) {
+        worker.limit_look(&view, None, trail)?;
         return trail.preflight(worker).await;
     }
     let path = normalize(request.head.uri.path())?;

@@ -216,7 +216,7 @@ impl Worker {
             asker,
             transaction: trail.transaction(),
             node: &self.node.name,
-            zone: self.side.zone,
+            secure: trail.conn().tls().is_some(),
         }
     }
 
@@ -270,22 +270,7 @@ impl Worker {
         trail: &Trail,
     ) -> Result<Slot, Refusal> {
         let mut bounds = Bounds::default();
-        let entry = &target.entry.source.entry;
-        match &asker.known {
-            Some((_, application)) => {
-                let rate = view.view.application(application).and_then(|a| a.application.rate);
-                bounds.rates.extend(rate.map(|r| (RateKey::Application(application.clone()), r)));
-            }
-            None => {
-                let address = prefix_of(trail.address());
-                let zone = self.side.zone;
-                let whole = self.side.address_rate;
-                bounds.rates.extend(whole.map(|r| (RateKey::Address(zone, None, address), r)));
-                let one = entry.opening.rate;
-                let id = Some(entry.id.clone());
-                bounds.rates.extend(one.map(|r| (RateKey::Address(zone, id, address), r)));
-            }
-        }
+        // The narrowest first: what it refuses takes nothing of what others share.
         if let Some(written) = permit.grant() {
             let limits = &written.grant.limits;
             let id = &written.grant.id;
@@ -293,6 +278,46 @@ impl Worker {
             bounds.quota =
                 Some(Quota { grant: id, per_day: limits.per_day, per_month: limits.per_month });
         }
+        self.limits_of_asker(view, Some(asker), Some(&target.entry), trail, &mut bounds.rates);
         self.node.limiters.take(&bounds, trail.now())
+    }
+
+    /// Takes a place for a look that is no call of an entry: at the catalog, or of a browser that asks
+    /// ahead and has not said who it is.
+    pub fn limit_look(
+        &self,
+        view: &PreparedView,
+        asker: Option<&Asker>,
+        trail: &Trail,
+    ) -> Result<(), Refusal> {
+        let mut bounds = Bounds::default();
+        self.limits_of_asker(view, asker, None, trail, &mut bounds.rates);
+        self.node.limiters.take(&bounds, trail.now()).map(drop)
+    }
+
+    /// The rates of an application, and in the opening zone those of the address, whoever calls.
+    fn limits_of_asker(
+        &self,
+        view: &PreparedView,
+        asker: Option<&Asker>,
+        entry: Option<&Prepared>,
+        trail: &Trail,
+        rates: &mut Vec<(RateKey, Rate)>,
+    ) {
+        if let Some((_, application)) = asker.and_then(|asker| asker.known.as_ref()) {
+            let rate = view.view.application(application).and_then(|a| a.application.rate);
+            rates.extend(rate.map(|rate| (RateKey::Application(application.clone()), rate)));
+        }
+        let zone = self.side.zone;
+        if zone != Zone::Opening {
+            return;
+        }
+        let address = prefix_of(trail.address());
+        if let Some(entry) = entry.map(|entry| &entry.source.entry) {
+            let (id, one) = (Some(entry.id.clone()), entry.opening.rate);
+            rates.extend(one.map(|rate| (RateKey::Address(zone, id, address), rate)));
+        }
+        let whole = self.side.address_rate;
+        rates.extend(whole.map(|rate| (RateKey::Address(zone, None, address), rate)));
     }
 }

@@ -131,7 +131,7 @@ impl UpstreamConfig {
         Ok(Arc::new(Self {
             origin: format!("{}://{}", endpoint.scheme(), endpoint.authority()),
             tls,
-            state: shared.state(organization, &upstream.id),
+            state: shared.state(organization, &upstream.id, zone),
             credentials: credentials::headers(&upstream.credentials, zone, base)?,
             concurrency: upstream.concurrency,
             connect: milliseconds(upstream.connect_ms),
@@ -162,6 +162,16 @@ impl UpstreamConfig {
     /// Where it is: `scheme://authority`.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// How long a call may take whose answer others wait for: to connect, to answer, and as long
+    /// again as a body may pause for all of a bounded body.
+    pub fn patience(&self) -> Duration {
+        self.connect + self.answer + self.idle
+    }
+
+    pub(super) fn zone(&self) -> Zone {
+        self.identity.zone
     }
 
     /// Takes one of the places for calls that may be under way at once, over all workers.

@@ -1,5 +1,6 @@
 //! Every way a call of a department's interface fails.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::net::DialError;
@@ -48,6 +49,12 @@ pub enum UpstreamError {
     /// Its answer broke off.
     #[error("the interface's answer broke off")]
     BodyBroke(#[source] hyper::Error),
+    /// It gave up this one call; the connection and the other calls on it go on.
+    #[error("the interface gave up the call before it answered")]
+    Reset(#[source] hyper::Error),
+    /// Another call failed, and this one waited for its answer.
+    #[error("{0}")]
+    Shared(Arc<UpstreamError>),
 }
 
 /// What took too long.
@@ -98,11 +105,13 @@ pub enum Fault {
     RequestBroke,
     /// The answer's body broke off.
     BodyBroke,
+    /// One call given up.
+    Reset,
 }
 
 impl Fault {
     /// Every one, in the order they are counted in.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Busy,
         Self::Open,
         Self::Queue,
@@ -115,6 +124,7 @@ impl Fault {
         Self::Protocol,
         Self::RequestBroke,
         Self::BodyBroke,
+        Self::Reset,
     ];
 
     /// The name used in metrics and logs.
@@ -132,6 +142,7 @@ impl Fault {
             Self::Protocol => "protocol",
             Self::RequestBroke => "request-broke",
             Self::BodyBroke => "body-broke",
+            Self::Reset => "reset",
         }
     }
 }
@@ -161,6 +172,8 @@ impl UpstreamError {
             Self::Protocol { .. } | Self::HeadTooLarge(_) => Fault::Protocol,
             Self::RequestBroke(_) => Fault::RequestBroke,
             Self::BodyBroke(_) => Fault::BodyBroke,
+            Self::Reset(_) => Fault::Reset,
+            Self::Shared(error) => error.fault(),
         }
     }
 
@@ -176,7 +189,18 @@ impl UpstreamError {
             Self::Protocol { .. } => "http_protocol_error",
             Self::HeadTooLarge(_) => "http_response_header_section_size",
             Self::RequestBroke(_) => "http_request_error",
-            Self::BodyBroke(_) => "http_response_incomplete",
+            Self::BodyBroke(_) | Self::Reset(_) => "http_response_incomplete",
+            Self::Shared(error) => error.proxy_error(),
+        }
+    }
+
+    /// When the interface will be tried again, if it is left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "only one error says when")]
+        match self {
+            Self::Open { retry_after } => Some(*retry_after),
+            Self::Shared(error) => error.retry_after(),
+            _ => None,
         }
     }
 
@@ -194,7 +218,8 @@ impl UpstreamError {
             | Fault::Queue
             | Fault::BodyTimeout
             | Fault::RequestBroke
-            | Fault::BodyBroke => false,
+            | Fault::BodyBroke
+            | Fault::Reset => false,
         }
     }
 

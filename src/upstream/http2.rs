@@ -23,7 +23,9 @@ use crate::net::Stream;
 const STREAMS: usize = 100;
 /// What one answer may hold in memory while its caller is slow.
 const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+/// As much as all streams together, or a few slow callers would keep the answers of all others.
+const CONNECTION_WINDOW: u32 = 100 * STREAM_WINDOW;
+const _: () = assert!(CONNECTION_WINDOW / STREAM_WINDOW == 100 && STREAMS == 100);
 const HEAD_BYTES: u32 = 64 * 1024;
 /// A connection with streams that says nothing for so long is asked whether it is there.
 const PING_AFTER: Duration = Duration::from_secs(20);
@@ -117,7 +119,12 @@ impl Branch {
                 let error = failed.into_error();
                 let word = word_of(&error);
                 let broke = upload.is_some_and(|upload| upload.broke());
-                let failed = Failed::of(error, broke).after(returned, true);
+                let failed = if word.reset && !broke {
+                    Failed::because(UpstreamError::Reset(error))
+                } else {
+                    Failed::of(error, broke)
+                };
+                let failed = failed.after(returned, true);
                 Err(Failed { refused: word.refused, gone: word.gone, ..failed })
             }
             None => Err(Failed::too_late(limit)),
@@ -132,6 +139,9 @@ struct Word {
     /// with a lower last stream (RFC 9113 §8.7). The codec gives a stream the peer's `GOAWAY` as
     /// its error only if the stream is above the last one.
     refused: bool,
+    /// Only this stream ended (`RST_STREAM`): that says nothing about the connection, and the request
+    /// may have been acted on.
+    reset: bool,
     /// The connection takes no more calls.
     gone: bool,
 }
@@ -143,6 +153,7 @@ fn word_of(error: &hyper::Error) -> Word {
     let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
     Word {
         refused: error.is_remote() && (refused || error.is_go_away()),
+        reset: error.is_reset(),
         gone: error.is_go_away() || error.is_io(),
     }
 }

@@ -2,7 +2,7 @@
 //! whether it is up, how many retries are left, and the counts.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::StatusCode;
@@ -11,7 +11,11 @@ use tokio::time::Instant;
 use super::breaker::{Admission, Breaker};
 use super::budget::Budget;
 use super::{Fault, UpstreamConfig, UpstreamError};
-use crate::domain::{OrganizationId, UpstreamId};
+use crate::domain::{OrganizationId, UpstreamId, Zone};
+
+/// What the opening zone may take of the places of an interface that another zone calls too: a
+/// quarter, so that the public, however slowly it reads, never keeps departments waiting.
+const OPENING_SHARE: u32 = 4;
 
 /// Every interface, by its stable id. It keeps what it has seen, so that a reload refills nothing.
 #[derive(Debug, Default)]
@@ -21,11 +25,19 @@ pub struct Shared {
 
 impl Shared {
     /// The state of one interface, made when it is first named.
-    pub(super) fn state(&self, organization: &OrganizationId, upstream: &UpstreamId) -> Arc<State> {
+    pub(super) fn state(
+        &self,
+        organization: &OrganizationId,
+        upstream: &UpstreamId,
+        zone: Zone,
+    ) -> Arc<State> {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let state = states
             .entry((organization.clone(), upstream.clone()))
             .or_insert_with(|| Arc::new(State::default()));
+        if zone != Zone::Opening {
+            state.not_only_open.store(true, Ordering::Relaxed);
+        }
         Arc::clone(state)
     }
 
@@ -70,6 +82,10 @@ pub(super) struct State {
     breaker: Breaker,
     budget: Budget,
     in_flight: AtomicU32,
+    /// Those of the opening zone among them.
+    of_the_public: AtomicU32,
+    /// Whether another zone than the opening one calls it too.
+    not_only_open: AtomicBool,
     calls: AtomicU64,
     connects: AtomicU64,
     reuses: AtomicU64,
@@ -109,6 +125,34 @@ impl State {
         let counts = Fault::ALL.iter().zip(&self.faults);
         for (_, count) in counts.filter(|(counted, _)| **counted == fault) {
             count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes one of the places, of which the opening zone has a share.
+    fn enter(&self, to: &UpstreamConfig) -> bool {
+        let public = to.zone() == Zone::Opening;
+        if public && !take(&self.of_the_public, self.share_of_the_public(to.concurrency)) {
+            return false;
+        }
+        let entered = take(&self.in_flight, to.concurrency);
+        if public && !entered {
+            self.of_the_public.fetch_sub(1, Ordering::Relaxed);
+        }
+        entered
+    }
+
+    fn leave(&self, zone: Zone) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if zone == Zone::Opening {
+            self.of_the_public.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn share_of_the_public(&self, concurrency: u32) -> u32 {
+        if self.not_only_open.load(Ordering::Relaxed) {
+            concurrency.div_ceil(OPENING_SHARE)
+        } else {
+            concurrency
         }
     }
 
@@ -175,20 +219,21 @@ impl Slot {
     }
 
     pub(super) fn take(to: &Arc<UpstreamConfig>) -> Result<Self, UpstreamError> {
-        let limit = to.concurrency;
-        let more = |under_way: u32| (under_way < limit).then(|| under_way.saturating_add(1));
-        let state = &to.state;
-        let taken = state.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        if taken.is_err() {
-            state.failed(&UpstreamError::Busy);
-            return Err(UpstreamError::Busy);
+        if to.state.enter(to) {
+            return Ok(Self { to: Arc::clone(to) });
         }
-        Ok(Self { to: Arc::clone(to) })
+        to.state.failed(&UpstreamError::Busy);
+        Err(UpstreamError::Busy)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.to.state.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.to.state.leave(self.to.zone());
     }
+}
+
+fn take(places: &AtomicU32, limit: u32) -> bool {
+    let more = |taken: u32| (taken < limit).then(|| taken.saturating_add(1));
+    places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use tokio::time::Interval;
+use tokio::time::{Instant, Interval};
 
 use super::shaping::Shaping;
+use crate::config::Bounds;
 use crate::domain::MatterCode;
 use crate::gateway::decide::Permit;
 use crate::gateway::identify::Identity;
@@ -34,7 +35,7 @@ pub struct Body {
 enum Kind {
     Empty,
     Whole(Option<Bytes>),
-    Streaming(Box<Shaping>, Option<Watch>),
+    Streaming(Box<Shaping>, Option<Watch>, Pace),
 }
 
 /// The body could not be brought to its end; the stream is reset.
@@ -58,11 +59,12 @@ impl Body {
     }
 
     pub(super) fn streaming(shaping: Box<Shaping>, watch: Option<Watch>, trail: Trail) -> Self {
-        Self { kind: Kind::Streaming(shaping, watch), trail: Some(trail) }
+        let pace = Pace::new(trail.conn().bounds());
+        Self { kind: Kind::Streaming(shaping, watch, pace), trail: Some(trail) }
     }
 
     fn broke(&mut self, how: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyBroke>>> {
-        if let (Kind::Streaming(shaping, _), Some(trail)) = (&self.kind, &mut self.trail) {
+        if let (Kind::Streaming(shaping, ..), Some(trail)) = (&self.kind, &mut self.trail) {
             trail.shaped(&shaping.report());
         }
         self.kind = Kind::Empty;
@@ -105,20 +107,26 @@ impl HttpBody for Body {
                 }
                 None => return Poll::Ready(None),
             },
-            Kind::Streaming(shaping, watch) => {
+            Kind::Streaming(shaping, watch, pace) => {
                 if watch.as_mut().is_some_and(|watch| watch.poll_lapsed(context)) {
                     return this.broke("permit-lapsed");
                 }
+                if pace.is_too_slow() {
+                    return this.broke("caller-too-slow");
+                }
                 match shaping.poll_part(context) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(part) => part,
+                    Poll::Ready(part) => {
+                        pace.handed(part.as_ref().ok().and_then(Option::as_ref));
+                        part
+                    }
                 }
             }
         };
         match part {
             Ok(Some(bytes)) => this.pass(bytes),
             Ok(None) => {
-                if let (Kind::Streaming(shaping, _), Some(trail)) = (&this.kind, &mut this.trail) {
+                if let (Kind::Streaming(shaping, ..), Some(trail)) = (&this.kind, &mut this.trail) {
                     trail.shaped(&shaping.report());
                 }
                 this.kind = Kind::Empty;
@@ -155,6 +163,47 @@ fn how_it_broke(refusal: &Refusal) -> &'static str {
     }
 }
 
+/// How slowly a caller reads: the time it let us wait, against the bytes it took. One that always reads
+/// a little would otherwise keep a place at the department for as long as it likes.
+#[derive(Debug)]
+struct Pace {
+    /// Bytes a second it has to take, once it has used up `grace`.
+    least: u32,
+    grace: Duration,
+    waited: Duration,
+    bytes: u64,
+    handed: Option<Instant>,
+}
+
+impl Pace {
+    fn new(bounds: &Bounds) -> Self {
+        Self {
+            least: bounds.read_bytes_per_second.max(1),
+            grace: Duration::from_millis(u64::from(bounds.write_ms)),
+            waited: Duration::ZERO,
+            bytes: 0,
+            handed: None,
+        }
+    }
+
+    /// A part was handed over; until the next is asked for, the caller is waited for.
+    fn handed(&mut self, part: Option<&Bytes>) {
+        let length = part.map_or(0, Bytes::len);
+        self.bytes = self.bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        self.handed = Some(Instant::now());
+    }
+
+    /// The next part is asked for: whether the caller has taken too long over those before.
+    fn is_too_slow(&mut self) -> bool {
+        if let Some(handed) = self.handed.take() {
+            self.waited = self.waited.saturating_add(handed.elapsed());
+        }
+        let earned =
+            Duration::from_secs(self.bytes.checked_div(u64::from(self.least)).unwrap_or(0));
+        self.waited > self.grace.saturating_add(earned)
+    }
+}
+
 /// Resets a body whose permit lapses or is withdrawn while it is under way.
 pub(super) struct Watch {
     worker: Worker,
@@ -174,7 +223,7 @@ impl fmt::Debug for Watch {
 
 impl Watch {
     pub(super) fn new(worker: &Worker, held: &Held<'_>) -> Self {
-        let mut every = tokio::time::interval_at(tokio::time::Instant::now() + CHECK, CHECK);
+        let mut every = tokio::time::interval_at(Instant::now() + CHECK, CHECK);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         Self {
             worker: worker.clone(),

@@ -2,53 +2,45 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use crate::cache::Reserve;
 use crate::config::keys::KeyPurpose;
 use crate::domain::{Format, Zone};
 use crate::gateway::Refusal;
 use crate::gateway::decide::Permit;
-use crate::gateway::fetch::Unshaped;
+use crate::gateway::fetch::{Kept, Unshaped};
 use crate::gateway::limit::Left;
 use crate::gateway::record::Trail;
 use crate::gateway::route::{Target, same_type};
 use crate::gateway::worker::Worker;
+use crate::net::headers::{goes_no_further, never_leaves};
+use crate::policy::Place;
 
 /// The department's headers that pass. No cookie, no trailer, no redirect, nothing that tells of its
 /// software.
-const PASSED: [HeaderName; 3] =
-    [header::CONTENT_LANGUAGE, header::CONTENT_DISPOSITION, header::LAST_MODIFIED];
+const PASSED: [HeaderName; 2] = [header::CONTENT_LANGUAGE, header::LAST_MODIFIED];
 
-/// Headers that never pass, even if an entry asks for them: they speak of one connection, of bytes
-/// that shaping changed, or of sessions.
-const NEVER: [HeaderName; 12] = [
-    header::SET_COOKIE,
-    header::CONNECTION,
-    header::TRANSFER_ENCODING,
-    header::TRAILER,
-    header::UPGRADE,
-    header::CONTENT_LENGTH,
-    header::CONTENT_ENCODING,
-    header::ETAG,
-    header::LOCATION,
-    header::SERVER,
-    header::WWW_AUTHENTICATE,
-    header::CACHE_CONTROL,
-];
+/// Those that pass with a file, whose bytes are the department's own.
+const PASSED_WITH_A_FILE: [HeaderName; 2] = [header::CONTENT_DISPOSITION, header::CONTENT_ENCODING];
 
 /// The department's headers that this entry lets through.
 pub(super) fn passed(target: &Target, unshaped: &Unshaped) -> HeaderMap {
     let mut head = HeaderMap::with_capacity(16);
-    let extra = target.entry.source.entry.interface.iter().flat_map(|i| &i.headers);
-    let extra = extra.filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok());
-    for name in PASSED.into_iter().chain(extra).filter(|name| !NEVER.contains(name)) {
-        if let Some(value) = unshaped.headers.get(&name) {
-            head.insert(name, value.clone());
+    let mut pass = |name: &HeaderName| {
+        if !head.contains_key(name) {
+            for value in unshaped.headers.get_all(name) {
+                head.append(name.clone(), value.clone());
+            }
         }
+    };
+    PASSED.iter().for_each(&mut pass);
+    if super::format_of(target) == Format::File {
+        PASSED_WITH_A_FILE.iter().for_each(&mut pass);
     }
-    if super::format_of(target) == Format::File
-        && let Some(coding) = unshaped.headers.get(header::CONTENT_ENCODING)
-    {
-        head.insert(header::CONTENT_ENCODING, coding.clone());
-    }
+    let extra = target.entry.source.entry.interface.iter().flat_map(|i| &i.headers);
+    extra
+        .filter(|name| !never_leaves(name) && !name.eq_ignore_ascii_case("content-disposition"))
+        .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
+        .for_each(|name| pass(&name));
     head
 }
 
@@ -64,29 +56,66 @@ pub(in crate::gateway) fn common(head: &mut HeaderMap, trail: &Trail, worker: &W
 }
 
 /// Who may keep the answer. What the sharing zone sends is decided anew on every call, so no cache
-/// outside may answer for it; what the public gets may be kept as long as ours keeps it.
-pub(super) fn caching(head: &mut HeaderMap, zone: Zone, permit: &Permit, unshaped: &Unshaped) {
-    let value = match (zone, permit.is_sensitive(), unshaped.ttl) {
-        (_, true, _) => HeaderValue::from_static("no-store"),
-        (Zone::Opening, false, Some(ttl)) if ttl > 0 => {
-            HeaderValue::try_from(format!("public, max-age={ttl}"))
+/// outside may answer for it; what the public gets may be kept as long as ours keeps it. What the
+/// department reserves stays reserved.
+pub(super) fn caching(
+    head: &mut HeaderMap,
+    zone: Zone,
+    permit: &Permit,
+    target: &Target,
+    unshaped: &Unshaped,
+) {
+    let value = match (zone, crate::cache::reserve(&unshaped.headers), unshaped.kept) {
+        _ if permit.is_sensitive() => HeaderValue::from_static("no-store"),
+        (_, Reserve::NoStore, _) => HeaderValue::from_static("no-store"),
+        (Zone::Sharing | Zone::Peering, _, _) | (_, Reserve::Private, _) => {
+            HeaderValue::from_static("private, no-cache")
+        }
+        (Zone::Opening, Reserve::None, Some(Kept { age, ttl })) if ttl > 0 => {
+            // Counted from when the department made it, as `Age` is.
+            let lifetime = age.saturating_add_signed(ttl);
+            HeaderValue::try_from(format!("public, max-age={lifetime}"))
                 .unwrap_or(HeaderValue::from_static("no-cache"))
         }
-        (Zone::Opening, false, _) => HeaderValue::from_static("no-cache"),
-        (Zone::Sharing | Zone::Peering, false, _) => HeaderValue::from_static("private, no-cache"),
+        (Zone::Opening, Reserve::None, _) => HeaderValue::from_static("no-cache"),
     };
     head.insert(header::CACHE_CONTROL, value);
-    received(head, unshaped.status);
+    if let Some(Kept { age, .. }) = unshaped.kept {
+        head.insert(header::AGE, age.into());
+    }
+    if zone == Zone::Opening {
+        selected_by(head, target);
+    }
 }
 
-/// `RateLimit-Policy` and `RateLimit` (IETF draft-ietf-httpapi-ratelimit-headers).
-pub(in crate::gateway) fn limits(head: &mut HeaderMap, trail: &Trail) {
-    let Some(Left { policy, limit, remaining, window, reset }) = trail.left() else { return };
-    let rule = HeaderValue::try_from(format!("\"{policy}\";q={limit};w={window}"));
-    let left = HeaderValue::try_from(format!("\"{policy}\";r={remaining};t={reset}"));
-    if let (Ok(rule), Ok(left)) = (rule, left) {
-        head.insert("ratelimit-policy", rule);
-        head.insert("ratelimit", left);
+/// Names the headers that select the answer, for caches outside.
+fn selected_by(head: &mut HeaderMap, target: &Target) {
+    let rules = target.operation().into_iter().flat_map(|operation| &operation.rules);
+    let names = rules
+        .filter(|rule| rule.place == Place::Header && !goes_no_further(&rule.name))
+        .filter(|rule| rule.meaning.as_ref().is_none_or(|meaning| meaning.value.is_none()));
+    for rule in names {
+        if let Ok(name) = HeaderValue::from_str(&rule.name) {
+            head.append(header::VARY, name);
+        }
+    }
+}
+
+/// `RateLimit-Policy` and `RateLimit` (IETF draft-ietf-httpapi-ratelimit-headers): of the limits that
+/// the call passed, and of the one that refused it.
+pub(in crate::gateway) fn limits(head: &mut HeaderMap, trail: &Trail, refused: Option<&Left>) {
+    let (mut rules, mut lefts) = (String::new(), String::new());
+    for Left { policy, limit, remaining, window, reset } in trail.left().iter().chain(refused) {
+        let comma = if rules.is_empty() { "" } else { ", " };
+        rules.push_str(&format!("{comma}\"{policy}\";q={limit};w={window}"));
+        lefts.push_str(&format!("{comma}\"{policy}\";r={remaining};t={reset}"));
+    }
+    if rules.is_empty() {
+        return;
+    }
+    if let (Ok(rules), Ok(lefts)) = (HeaderValue::try_from(rules), HeaderValue::try_from(lefts)) {
+        head.insert("ratelimit-policy", rules);
+        head.insert("ratelimit", lefts);
     }
 }
 
@@ -110,6 +139,9 @@ pub(super) fn tag_of_bytes(worker: &Worker, permit: &Permit, bytes: &[u8]) -> Op
 fn hashed(worker: &Worker, permit: &Permit, over: &[u8], weak: bool) -> Option<HeaderValue> {
     let mut text = Vec::with_capacity(over.len().saturating_add(64));
     text.extend_from_slice(permit.version().as_bytes());
+    text.push(0);
+    // Another key masks the same value otherwise.
+    text.extend_from_slice(worker.node.keys.newest(KeyPurpose::Mask).as_bytes());
     text.push(0);
     text.extend_from_slice(over);
     let (_, mac) = worker.node.keys.hmac(KeyPurpose::Etag, &text);
@@ -170,8 +202,9 @@ pub(super) fn content_type(format: Format, unshaped: &Unshaped) -> HeaderValue {
     }
 }
 
-/// `Proxy-Status` of an answer that came from a department (RFC 9209).
-pub(super) fn received(head: &mut HeaderMap, status: StatusCode) {
+/// `Proxy-Status` of an answer for which a department was asked (RFC 9209).
+pub(super) fn received(head: &mut HeaderMap, status: Option<StatusCode>) {
+    let Some(status) = status else { return };
     if let Ok(value) = HeaderValue::try_from(format!("helan; received-status={}", status.as_u16()))
     {
         head.insert("proxy-status", value);

@@ -20,7 +20,7 @@ use crate::gateway::route::Target;
 use crate::gateway::worker::{Held as Allowed, Worker};
 
 pub use self::body::Body;
-pub(super) use self::headers::common;
+pub(super) use self::headers::{common, limits};
 
 use self::body::Watch;
 use self::shaping::{Held, Shaping};
@@ -72,50 +72,46 @@ pub async fn shape(
     let status = unshaped.status;
     let mut head = headers::passed(target, &unshaped);
     common(&mut head, trail, worker);
-    headers::caching(&mut head, worker.side.zone, permit, &unshaped);
+    headers::caching(&mut head, worker.side.zone, permit, target, &unshaped);
+    headers::received(&mut head, unshaped.received);
     head.insert("cache-status", unshaped.cache.header());
-    headers::limits(&mut head, trail);
+    limits(&mut head, trail, None);
     let tag = headers::entity_tag(worker, permit, &unshaped);
 
-    if bodiless(&target.method, status) {
+    if status == StatusCode::NO_CONTENT {
         headers::tag(&mut head, tag);
         return Ok(Ready::whole(status, head, Bytes::new()));
     }
     let format = headers::check_type(target, &unshaped)?;
     head.insert(header::CONTENT_TYPE, headers::content_type(format, &unshaped));
     let mut shaping = Shaping::open(worker, permit, target, unshaped)?;
-    let body = match shaping.hold(HELD).await? {
+    let body = shaping.hold(HELD).await?;
+    let tag = match (tag, &body) {
+        (None, Some(bytes)) => headers::tag_of_bytes(worker, permit, bytes),
+        (tag, _) => tag,
+    };
+    let known = tag.as_ref().is_some_and(|tag| headers::is_known(target, tag));
+    headers::tag(&mut head, tag);
+    if known && status == StatusCode::OK && target.method.is_safe() {
+        head.remove(header::CONTENT_TYPE);
+        return Ok(Ready::whole(StatusCode::NOT_MODIFIED, head, Bytes::new()));
+    }
+    if let Some(bytes) = &body {
+        head.insert(header::CONTENT_LENGTH, bytes.len().into());
+    }
+    if target.method == Method::HEAD {
+        return Ok(Ready::whole(status, head, Bytes::new()));
+    }
+    // Only here: what goes before sent no data, and its record must not say that it did.
+    let body = match body {
         Some(bytes) => {
             trail.shaped(&shaping.report());
             Held::Whole(bytes)
         }
         None => Held::Streaming(Box::new(shaping)),
     };
-    let tag = match (tag, &body) {
-        (None, Held::Whole(bytes)) => headers::tag_of_bytes(worker, permit, bytes),
-        (tag, Held::Whole(_) | Held::Streaming(_)) => tag,
-    };
-    if let Some(tag) = &tag
-        && status == StatusCode::OK
-        && headers::is_known(target, tag)
-    {
-        headers::tag(&mut head, Some(tag.clone()));
-        head.remove(header::CONTENT_TYPE);
-        return Ok(Ready::whole(StatusCode::NOT_MODIFIED, head, Bytes::new()));
-    }
-    headers::tag(&mut head, tag);
-    if let Held::Whole(bytes) = &body {
-        head.insert(header::CONTENT_LENGTH, bytes.len().into());
-    }
     let watch = matches!(&body, Held::Streaming(_)).then(|| Watch::new(worker, allowed));
     Ok(Ready { status, headers: head, held: body, watch })
-}
-
-/// Whether an answer has no body by its method or status (RFC 9110 §6.4.1).
-fn bodiless(method: &Method, status: StatusCode) -> bool {
-    *method == Method::HEAD
-        || status == StatusCode::NO_CONTENT
-        || status == StatusCode::NOT_MODIFIED
 }
 
 /// The format an answer is to have.

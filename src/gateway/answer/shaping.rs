@@ -125,8 +125,11 @@ impl Shaping {
                 let length = bytes.len().min(PART);
                 (length > 0).then(|| bytes.split_to(length))
             }
-            Source::Live(body) => loop {
-                match ready!(Pin::new(&mut **body).poll_frame(context)) {
+            Source::Live { begun, .. } if !begun.is_empty() => {
+                Some(begun.split_to(begun.len().min(PART)))
+            }
+            Source::Live { rest, .. } => loop {
+                match ready!(Pin::new(&mut **rest).poll_frame(context)) {
                     None => break None,
                     Some(Err(cause)) => {
                         return Poll::Ready(Err(Refusal::UpstreamFailed { cause }));

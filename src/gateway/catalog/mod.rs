@@ -63,6 +63,7 @@ pub fn answer(
     if request.head.method != Method::GET && request.head.method != Method::HEAD {
         return Err(Refusal::MethodNotOffered { allow: "GET, HEAD".to_owned() });
     }
+    worker.limit_look(view, Some(asker), trail)?;
     let rest: Vec<&str> = named.chain(path.rest().iter().map(String::as_str)).collect();
     let found = |organization: &str, name: &str| {
         view.entry(&format!("{organization}/{name}")).ok_or(Refusal::NoSuchEntry)

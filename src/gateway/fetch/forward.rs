@@ -1,13 +1,13 @@
 //! The request as the department gets it: only what was compared, plus what the gateway adds.
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 use uuid::Uuid;
 
-use crate::domain::Zone;
 use crate::gateway::Refusal;
 use crate::gateway::decide::Asker;
 use crate::gateway::route::Target;
+use crate::net::headers::goes_no_further;
 use crate::policy::Place;
 use crate::upstream::RequestBody;
 
@@ -24,6 +24,10 @@ pub struct Asking {
     pub uri: Uri,
     /// Headers as they are forwarded; credentials come later.
     pub headers: HeaderMap,
+    /// Those of them that the description names.
+    pub described: Vec<(HeaderName, HeaderValue)>,
+    /// Whether the consumer set a condition that cannot be checked here.
+    pub conditional: bool,
     /// What the consumer's `Cache-Control` wishes.
     pub wishes: crate::cache::Wishes,
 }
@@ -37,8 +41,8 @@ pub struct Origin<'a> {
     pub transaction: Uuid,
     /// Name of the node.
     pub node: &'a str,
-    /// The side of the gate.
-    pub zone: Zone,
+    /// Whether the call came over TLS.
+    pub secure: bool,
 }
 
 impl Asking {
@@ -56,17 +60,24 @@ impl Asking {
             headers.remove(header::ACCEPT);
             headers.remove(header::ACCEPT_LANGUAGE);
         }
-        described(&mut headers, head, target);
+        let described = described(head, target);
+        headers.extend(described.iter().cloned());
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        add(&mut headers, header::VIA, &format!("1.1 {}", origin.node))?;
+        add(&mut headers, header::VIA, &format!("{} {}", protocol(head.version), origin.node))?;
         add(&mut headers, header::FORWARDED, &forwarded(&origin))?;
         add(
             &mut headers,
             HeaderName::from_static("traceparent"),
             &traceparent(origin.transaction),
         )?;
-        let wishes = crate::cache::Wishes::read(&head.headers);
-        Ok(Self { method: target.method.clone(), uri, headers, wishes })
+        Ok(Self {
+            method: method(target),
+            uri,
+            headers,
+            described,
+            conditional: is_conditional(head),
+            wishes: crate::cache::Wishes::read(&head.headers),
+        })
     }
 
     /// The request, with its body.
@@ -79,19 +90,49 @@ impl Asking {
     }
 }
 
-/// Header parameters that the description names.
-fn described(headers: &mut HeaderMap, head: &Parts, target: &Target) {
-    let Some(operation) = target.operation() else { return };
-    for rule in operation.rules.iter().filter(|rule| rule.place == Place::Header) {
-        let Ok(name) = HeaderName::from_bytes(rule.name.as_bytes()) else { continue };
-        let fixed = rule.meaning.as_ref().and_then(|meaning| meaning.value.as_deref());
-        let value = match fixed {
-            Some(value) => HeaderValue::from_str(value).ok(),
-            None => head.headers.get(&name).cloned(),
-        };
-        if let Some(value) = value {
-            headers.insert(name, value);
-        }
+/// HEAD is asked as GET: what GET would answer is known only once that is shaped, rows out of scope
+/// included, and what is kept can answer both.
+fn method(target: &Target) -> Method {
+    let offers_get = target.entry.operations.iter().any(|operation| {
+        operation.method == Method::GET && *operation.template == *target.template()
+    });
+    if target.method == Method::HEAD && offers_get { Method::GET } else { target.method.clone() }
+}
+
+/// Conditions that would have to hold at the department, whose validators the consumer never saw
+/// (RFC 9110 §13). `If-None-Match` of a safe method is answered from the shaped answer.
+fn is_conditional(head: &Parts) -> bool {
+    let has = |name| head.headers.contains_key(name);
+    has(header::IF_MATCH)
+        || has(header::IF_UNMODIFIED_SINCE)
+        || (has(header::IF_NONE_MATCH) && !head.method.is_safe())
+}
+
+/// Header parameters that the description names, but for those that end at the gate whatever it
+/// says.
+fn described(head: &Parts, target: &Target) -> Vec<(HeaderName, HeaderValue)> {
+    let Some(operation) = target.operation() else { return Vec::new() };
+    let named = operation.rules.iter().filter(|rule| rule.place == Place::Header);
+    named
+        .filter(|rule| !goes_no_further(&rule.name))
+        .filter_map(|rule| {
+            let name = HeaderName::from_bytes(rule.name.as_bytes()).ok()?;
+            let fixed = rule.meaning.as_ref().and_then(|meaning| meaning.value.as_deref());
+            let value = match fixed {
+                Some(value) => HeaderValue::from_str(value).ok(),
+                None => head.headers.get(&name).cloned(),
+            };
+            Some((name, value?))
+        })
+        .collect()
+}
+
+/// The version as `Via` writes it (RFC 9110 §7.6.3).
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2.0",
+        _ => "1.1",
     }
 }
 
@@ -108,10 +149,7 @@ fn forwarded(origin: &Origin<'_>) -> String {
         || "public".to_owned(),
         |(_, application)| application.as_str().replace('/', "."),
     );
-    let proto = match origin.zone {
-        Zone::Opening => "http",
-        Zone::Sharing | Zone::Peering => "https",
-    };
+    let proto = if origin.secure { "https" } else { "http" };
     format!("for=_{node};proto={proto}")
 }
 

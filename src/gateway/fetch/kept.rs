@@ -1,92 +1,129 @@
 //! Answers that are kept, and fetches that many callers wait for.
 
+use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::BytesMut;
-use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
+use super::Unshaped;
+use super::failure::Failure;
 use super::forward::Asking;
-use super::{Unshaped, send};
-use crate::cache::{
-    self, Admitted, Ask, CacheStatus, Exchange, Forward, Join, Key, Landed, Lead, Lookup, Stored,
-    Unkept,
-};
+use super::shared::{Brought, Fetch, bring};
+use crate::cache::{Ask, CacheStatus, Forward, Join, Key, Landed, Lead, Lookup, Stored};
 use crate::domain::{self, Timestamp};
 use crate::gateway::Refusal;
-use crate::gateway::prepare::Prepared;
 use crate::gateway::record::Trail;
 use crate::gateway::route::Target;
 use crate::gateway::worker::Worker;
-use crate::journal::Clock;
-use crate::upstream::{Answer, RequestBody};
 
-/// How long a caller waits for another caller's fetch before it fetches alone.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// What the cache came to for a caller.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// An answer.
+    Answer(Unshaped),
+    /// Nothing, and nobody to wait for: the caller fetches alone, for this reason.
+    Alone(Forward),
+}
 
 /// How a shared fetch ended for the caller who led it.
-type Led = Result<Landed, Refusal>;
+type Led = Result<Unshaped, Refusal>;
 
-/// The answer from the cache, or from a fetch that is shared; none if this caller is to fetch alone.
+/// The answer from the cache, or from a fetch that is shared.
+///
+/// A failure is not retried by everybody: those who waited join again once, so that one more call
+/// is made for all of them, and then are told what it came to.
 pub(super) async fn find(
     worker: &Worker,
     policy: &domain::Cache,
     asking: &Asking,
     target: &Target,
     trail: &mut Trail,
-) -> Result<Option<Unshaped>, Refusal> {
-    let Some(key) = key(target) else { return Ok(None) };
+) -> Result<Found, Refusal> {
+    let Some((key, upstream)) = key(target, asking).zip(target.entry.upstream.as_ref()) else {
+        return Ok(Found::Alone(Forward::Bypass));
+    };
     let ask = Ask { key: &key, headers: &asking.headers, wishes: asking.wishes, now: trail.now() };
     let cache = &worker.side.cache;
-    let metrics = &worker.side.recorder.zone_metrics;
-    let why = match cache.lookup(&ask) {
-        Lookup::Fresh(stored) => {
-            metrics.hits.inc();
-            trail.cache("hit");
-            let status = CacheStatus::Hit { ttl: stored.ttl(ask.now) };
-            return Ok(Some(Unshaped::kept(&stored, status, ask.now)));
-        }
-        Lookup::Stale(_, why) | Lookup::Miss(why) => why,
+    let why = match look_up(worker, &ask, trail) {
+        Ok(found) => return Ok(Found::Answer(found)),
+        Err(why) => why,
     };
     if asking.wishes.only_if_cached {
         return Err(Refusal::NotKept);
     }
-    metrics.misses.inc();
-    trail.cache(if why == Forward::Stale { "stale" } else { "miss" });
-    match cache.join(&ask, policy) {
-        Join::Ready(stored) => Ok(Some(shared(&stored, why, true, ask.now))),
-        Join::Alone => Ok(None),
-        Join::Wait(waiter) => {
-            let landed = tokio::time::timeout(PATIENCE, waiter.wait(&asking.headers)).await;
-            Ok(landed.ok().and_then(|landed| use_landed(landed, why, true, ask.now)))
-        }
-        Join::Lead(lead) => {
-            let landed = lead_fetch(worker, policy, asking, &target.entry, lead).await?;
-            Ok(use_landed(landed, why, false, trail.now()))
+    let due = Instant::now() + upstream.patience();
+    let (mut failed, mut validated) = (false, false);
+    loop {
+        let waiter = match cache.join(&ask, policy) {
+            Join::Ready(stored) => return Ok(Found::Answer(collapsed(&stored, why, ask.now))),
+            Join::Alone => return Ok(Found::Alone(why)),
+            Join::Lead(lead) => {
+                let led = lead_fetch(worker, policy, asking, target, (lead, why)).await?;
+                return Ok(Found::Answer(led));
+            }
+            Join::Wait(waiter) => waiter,
+        };
+        match timeout_at(due, waiter.wait(&asking.headers)).await {
+            Ok(Landed::Shared(stored)) => {
+                return Ok(Found::Answer(collapsed(&stored, why, ask.now)));
+            }
+            // This fetch began after the caller came, so the department has vouched for it since.
+            Ok(Landed::Stale(stored)) if validated => {
+                return Ok(Found::Answer(collapsed(&stored, why, ask.now)));
+            }
+            Ok(Landed::Stale(_)) => validated = true,
+            Ok(Landed::Unshared) => return Ok(Found::Alone(why)),
+            Ok(Landed::Failed(reason)) if failed => return Err(told(reason).refusal()),
+            Ok(Landed::Failed(_)) => failed = true,
+            Err(_) => return Err(Failure::Busy.refusal()),
         }
     }
+}
+
+/// What is kept and fresh, or why it will not do.
+fn look_up(worker: &Worker, ask: &Ask<'_>, trail: &mut Trail) -> Result<Unshaped, Forward> {
+    let metrics = &worker.side.recorder.zone_metrics;
+    let why = match worker.side.cache.lookup(ask) {
+        Lookup::Fresh(stored) => {
+            metrics.hits.inc();
+            trail.cache("hit");
+            let status = CacheStatus::Hit { ttl: stored.ttl(ask.now) };
+            return Ok(Unshaped::kept(&stored, status, ask.now));
+        }
+        Lookup::Stale(_, why) | Lookup::Miss(why) => why,
+    };
+    metrics.misses.inc();
+    trail.cache(if why == Forward::Stale { "stale" } else { "miss" });
+    Err(why)
 }
 
 /// What the answer to this target is kept under; none if nothing is mounted.
-pub(super) fn key(target: &Target) -> Option<Key> {
+///
+/// Described headers select the answer as much as the query does, so they stand in the key.
+pub(super) fn key(target: &Target, asking: &Asking) -> Option<Key> {
     let upstream = target.entry.upstream.as_ref()?;
-    let place = [upstream.origin(), &target.forward].concat();
+    let mut place = [upstream.origin(), &target.forward].concat();
+    for (name, value) in &asking.described {
+        // A line feed stands in no target and in no value.
+        place.push('\n');
+        place.push_str(name.as_str());
+        place.push(':');
+        place.push_str(value.to_str().ok()?);
+    }
     Some(Key::new(target.entry.source.entry.id.clone(), upstream.id().clone(), &place))
 }
 
-fn shared(stored: &Stored, why: Forward, collapsed: bool, now: Timestamp) -> Unshaped {
-    let status = CacheStatus::Forwarded { why, status: None, stored: true, collapsed };
+/// An answer that another caller fetched.
+fn collapsed(stored: &Stored, why: Forward, now: Timestamp) -> Unshaped {
+    let status = CacheStatus::Forwarded { why, status: None, stored: false, collapsed: true };
     Unshaped::kept(stored, status, now)
 }
 
-fn use_landed(landed: Landed, why: Forward, collapsed: bool, now: Timestamp) -> Option<Unshaped> {
-    match landed {
-        Landed::Shared(stored) => Some(shared(&stored, why, collapsed, now)),
-        // The leader's own answer is as fresh as one can be had.
-        Landed::Stale(stored) if !collapsed => Some(shared(&stored, why, collapsed, now)),
-        Landed::Stale(_) | Landed::Unshared | Landed::Failed => None,
-    }
+/// Why another caller's fetch failed; a leader that is gone said nothing.
+fn told(reason: Option<Arc<dyn Error + Send + Sync>>) -> Failure {
+    let failure = reason.as_ref().and_then(|reason| reason.downcast_ref::<Failure>());
+    failure.cloned().unwrap_or(Failure::Busy)
 }
 
 /// Fetches for everybody in a task of its own, so that a caller who hangs up ends nobody's wait.
@@ -94,84 +131,49 @@ async fn lead_fetch(
     worker: &Worker,
     policy: &domain::Cache,
     asking: &Asking,
-    entry: &Arc<Prepared>,
-    lead: Lead,
+    target: &Target,
+    (lead, why): (Lead, Forward),
 ) -> Led {
-    let (tell, told) = oneshot::channel();
-    let (worker, policy, asking, entry) =
-        (worker.clone(), policy.clone(), asking.clone(), Arc::clone(entry));
+    let (tell, answer) = oneshot::channel();
+    let (worker, policy, asking) = (worker.clone(), policy.clone(), asking.clone());
+    let entry = Arc::clone(&target.entry);
     tokio::task::spawn_local(async move {
-        let led = fetch(&worker, &policy, asking, &entry, lead).await;
+        let fetch = Fetch { worker: &worker, policy: &policy, entry: &entry };
+        let brought = bring(&fetch, asking, lead.stale()).await;
         // The caller who started it may be gone.
-        drop(tell.send(led));
+        drop(tell.send(land(&worker, lead, brought, why)));
     });
-    told.await.unwrap_or(Err(Refusal::Internal { what: "a shared fetch ended without a word" }))
+    answer.await.unwrap_or(Err(Refusal::Internal { what: "a shared fetch ended without a word" }))
 }
 
-async fn fetch(
-    worker: &Worker,
-    policy: &domain::Cache,
-    asking: Asking,
-    entry: &Arc<Prepared>,
-    lead: Lead,
-) -> Led {
-    let clock = &worker.node.clock;
-    let plain = asking.headers.clone();
-    if let Some(stale) = lead.stale() {
-        let mut conditional = asking.clone();
-        cache::conditions(stale, &mut conditional.headers);
-        let sent = clock.now();
-        let answer = send(worker, entry, conditional.request(RequestBody::empty())).await?;
-        let exchange = Exchange { policy, request: &plain, sent, received: clock.now() };
-        if answer.head.status != http::StatusCode::NOT_MODIFIED {
-            return keep(clock, lead, answer, &exchange).await;
+/// Tells all who wait what the fetch came to, and returns what its leader gets of it.
+fn land(worker: &Worker, lead: Lead, brought: Result<Brought, Failure>, why: Forward) -> Led {
+    let now = worker.node.clock.now();
+    match brought {
+        Ok(Brought::Whole { stored, validated }) => {
+            let (stored, kept) = lead.share(stored);
+            let status = validated.then_some(http::StatusCode::NOT_MODIFIED);
+            let status = CacheStatus::Forwarded { why, status, stored: kept, collapsed: false };
+            Ok(Unshaped::kept(&stored, status, now))
         }
-        if let Ok(renewed) = cache::freshen(stale, &answer.head.headers, &exchange) {
-            return Ok(landed(lead, Ok(renewed), exchange.received));
+        Ok(Brought::Open { head, body, unkept }) => {
+            match unkept {
+                // Asking an interface in trouble once more for each who waits would not help it.
+                _ if is_trouble(head.status) => lead.fail(Arc::new(Failure::Answered(head.status))),
+                Some(unkept) => lead.decline(unkept, now),
+                None => lead.fail(Arc::new(Failure::Busy)),
+            }
+            let status =
+                CacheStatus::Forwarded { why, status: None, stored: false, collapsed: false };
+            Ok(Unshaped::live(head, body, status))
         }
-        // The 304 speaks of another answer than ours: ask for the whole (RFC 9111 §4.3.4).
-    }
-    let sent = clock.now();
-    let answer = send(worker, entry, asking.request(RequestBody::empty())).await?;
-    let exchange = Exchange { policy, request: &plain, sent, received: clock.now() };
-    keep(clock, lead, answer, &exchange).await
-}
-
-/// Keeps an answer, if it may be kept.
-async fn keep(clock: &Clock, lead: Lead, answer: Answer, exchange: &Exchange<'_>) -> Led {
-    let kept = match cache::admit(exchange, answer.head.status, &answer.head.headers) {
-        Ok(admitted) => collect(admitted, answer.body).await?,
-        Err(why) => Err(why),
-    };
-    Ok(landed(lead, kept, clock.now()))
-}
-
-fn landed(lead: Lead, kept: Result<Stored, Unkept>, now: Timestamp) -> Landed {
-    match kept {
-        Ok(stored) => {
-            let stored = lead.share(stored);
-            if stored.is_fresh(now) { Landed::Shared(stored) } else { Landed::Stale(stored) }
-        }
-        Err(why) => {
-            lead.decline(why, now);
-            Landed::Unshared
+        Err(failure) => {
+            lead.fail(Arc::new(failure.clone()));
+            Err(failure.refusal())
         }
     }
 }
 
-/// Reads the body up to the bound. What breaks off is nobody's answer.
-async fn collect(
-    admitted: Admitted,
-    mut body: crate::upstream::AnswerBody,
-) -> Result<Result<Stored, Unkept>, Refusal> {
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|cause| Refusal::UpstreamFailed { cause })?;
-        let Ok(data) = frame.into_data() else { continue };
-        bytes.extend_from_slice(&data);
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > admitted.room() {
-            return Ok(Err(Unkept::TooLarge));
-        }
-    }
-    Ok(admitted.keep(bytes.freeze()))
+fn is_trouble(status: http::StatusCode) -> bool {
+    status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS
 }

@@ -1,24 +1,30 @@
 //! Gets the department's answer: from the cache, from a fetch that many wait for, or alone.
 
+mod failure;
+
 mod forward;
 
 mod kept;
 
+mod shared;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
+use http::response::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 
+use self::failure::Failure;
+use self::kept::Found;
 use crate::cache::{CacheStatus, Forward, Stored};
-use crate::domain::Timestamp;
+use crate::domain::{Format, Timestamp};
 use crate::gateway::Refusal;
 use crate::gateway::prepare::Prepared;
 use crate::gateway::record::Trail;
 use crate::gateway::request::Forwarded;
 use crate::gateway::route::Target;
 use crate::gateway::worker::Worker;
-use crate::upstream::{Answer, AnswerBody, Fault, RequestBody, UpstreamError};
+use crate::upstream::{Answer, AnswerBody, RequestBody};
 
 pub use self::forward::{Asking, Origin};
 
@@ -29,7 +35,17 @@ pub struct Unshaped {
     pub(super) headers: HeaderMap,
     pub(super) body: Source,
     pub(super) cache: CacheStatus,
-    pub(super) ttl: Option<i64>,
+    /// The status the department answered this call with; none if it was not asked.
+    pub(super) received: Option<StatusCode>,
+    /// How old it is and how long it stays fresh, in seconds, if that is known.
+    pub(super) kept: Option<Kept>,
+}
+
+/// The times of an answer that is kept, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    pub(super) age: u64,
+    pub(super) ttl: i64,
 }
 
 /// Where the bytes are.
@@ -38,7 +54,12 @@ pub(super) enum Source {
     /// In memory, whole.
     Kept(Bytes),
     /// On their way.
-    Live(Box<AnswerBody>),
+    Live {
+        /// What came already.
+        begun: Bytes,
+        /// The rest.
+        rest: Box<AnswerBody>,
+    },
 }
 
 /// Gets the answer, by the shortest way that is allowed.
@@ -49,16 +70,21 @@ pub async fn cache_or_fetch(
     body: Forwarded,
     trail: &mut Trail,
 ) -> Result<Unshaped, Refusal> {
+    if asking.conditional {
+        return Err(Refusal::ConditionNotOffered);
+    }
     let policy = target.entry.source.entry.cache.as_ref();
     let found = match (policy, &body) {
-        (Some(policy), Forwarded::None) if target.method == Method::GET => {
+        (Some(_), _) if asking.method != Method::GET => Found::Alone(Forward::Method),
+        (Some(policy), Forwarded::None) => {
             kept::find(worker, policy, &asking, target, trail).await?
         }
-        _ => None,
+        (Some(_) | None, _) => Found::Alone(Forward::Bypass),
     };
     let unshaped = match found {
-        Some(found) => found,
-        None => alone(worker, asking, target, body, trail).await?,
+        Found::Answer(found) => found,
+        Found::Alone(_) if asking.wishes.only_if_cached => return Err(Refusal::NotKept),
+        Found::Alone(why) => alone(worker, (asking, why), target, body).await?,
     };
     let modified = unshaped.headers.get(http::header::LAST_MODIFIED);
     let modified = modified.and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
@@ -70,38 +96,36 @@ pub async fn cache_or_fetch(
 /// Asks the department for this caller only.
 async fn alone(
     worker: &Worker,
-    asking: Asking,
+    (asking, why): (Asking, Forward),
     target: &Target,
     body: Forwarded,
-    trail: &mut Trail,
 ) -> Result<Unshaped, Refusal> {
-    let safe = target.method == Method::GET || target.method == Method::HEAD;
-    // What changes something at the department must be on record before it is sent.
-    if !safe {
-        trail.durable().await?;
-    }
     let body = match body {
         Forwarded::None => RequestBody::empty(),
         Forwarded::Checked(bytes) => RequestBody::full(bytes),
         Forwarded::Stream(body) => RequestBody::stream(body),
     };
-    let cached = target.entry.source.entry.cache.is_some();
-    let why = match (cached, target.method == Method::GET) {
-        (false, _) => Forward::Bypass,
-        (true, false) => Forward::Method,
-        (true, true) => Forward::UriMiss,
-    };
-    let request = asking.request(body);
-    let answer = send(worker, &target.entry, request).await?;
-    if crate::cache::invalidates(&target.method, answer.head.status)
-        && let Some(key) = kept::key(target)
-    {
-        worker.side.cache.invalidate(&key);
+    let key = kept::key(target, &asking);
+    let answer =
+        send(worker, &target.entry, asking.request(body)).await.map_err(Failure::refusal)?;
+    if crate::cache::invalidates(&target.method, answer.head.status) {
+        forget(worker, target, key.as_ref());
     }
-    Ok(Unshaped::live(
-        answer,
-        CacheStatus::Forwarded { why, status: None, stored: false, collapsed: false },
-    ))
+    let status = CacheStatus::Forwarded { why, status: None, stored: false, collapsed: false };
+    let body = Source::Live { begun: Bytes::new(), rest: Box::new(answer.body) };
+    Ok(Unshaped::live(Box::new(answer.head), body, status))
+}
+
+/// Forgets what is kept of a target that was changed. Where headers select answers, one target has
+/// many keys, and all of its entry goes.
+fn forget(worker: &Worker, target: &Target, key: Option<&crate::cache::Key>) {
+    let by_headers = target.entry.operations.iter().any(|operation| {
+        operation.rules.iter().any(|rule| rule.place == crate::policy::Place::Header)
+    });
+    match key {
+        Some(key) if !by_headers => worker.side.cache.invalidate(key),
+        Some(_) | None => _ = worker.side.cache.purge_entry(&target.entry.source.entry.id),
+    }
 }
 
 /// Sends a request to the entry's upstream, within the entry's rate.
@@ -109,65 +133,61 @@ async fn send(
     worker: &Worker,
     entry: &Arc<Prepared>,
     request: Request<RequestBody>,
-) -> Result<Answer, Refusal> {
+) -> Result<Answer, Failure> {
+    let Some(upstream) = &entry.upstream else { return Err(Failure::NotMounted) };
+    let slot = upstream.slot().map_err(Failure::of)?;
+    // After the slot: what is not fetched takes nothing of the rate.
     let catalog = &entry.source.entry;
     if let Some(rate) = catalog.rate {
-        worker.node.limiters.take_entry(&catalog.id, rate)?;
+        worker.node.limiters.take_entry(&catalog.id, rate).map_err(Failure::Limited)?;
     }
-    let Some(upstream) = &entry.upstream else { return Err(Refusal::NotMounted) };
     let timer = entry.metrics.upstream.start_timer();
-    let slot = upstream.slot().map_err(refusal)?;
-    let sent = worker.upstreams.send(slot, request).await;
-    match sent {
+    match worker.upstreams.send(slot, request).await {
         Ok(answer) => {
             timer.observe_duration();
             Ok(answer)
         }
         Err(error) => {
             timer.stop_and_discard();
-            Err(refusal(error))
+            Err(Failure::of(error))
         }
     }
 }
 
-fn refusal(error: UpstreamError) -> Refusal {
-    match error.fault() {
-        Fault::Busy | Fault::Queue => Refusal::UpstreamBusy { wait: Duration::from_secs(1) },
-        Fault::RequestBroke => Refusal::BodyNotValid,
-        Fault::Open
-        | Fault::Connect
-        | Fault::Tls
-        | Fault::ConnectTimeout
-        | Fault::AnswerTimeout
-        | Fault::BodyTimeout
-        | Fault::Closed
-        | Fault::Protocol
-        | Fault::BodyBroke => Refusal::UpstreamFailed { cause: error },
-    }
-}
-
 impl Unshaped {
-    fn live(answer: Answer, cache: CacheStatus) -> Self {
-        let http::response::Parts { status, headers, .. } = answer.head;
-        let body = Source::Live(Box::new(answer.body));
-        Self { status, headers, body, cache, ttl: None }
+    fn live(head: Box<Parts>, body: Source, cache: CacheStatus) -> Self {
+        let Parts { status, mut headers, .. } = *head;
+        crate::cache::drop_hop_by_hop(&mut headers);
+        Self { status, headers, body, cache, received: Some(status), kept: None }
     }
 
     fn kept(stored: &Stored, cache: CacheStatus, now: Timestamp) -> Self {
+        let received = match cache {
+            CacheStatus::Hit { .. } => None,
+            CacheStatus::Forwarded { status, .. } => Some(status.unwrap_or(stored.status())),
+        };
         Self {
             status: stored.status(),
             headers: stored.headers().clone(),
             body: Source::Kept(stored.body().clone()),
             cache,
-            ttl: Some(stored.ttl(now)),
+            received,
+            kept: Some(Kept { age: stored.age(now), ttl: stored.ttl(now) }),
         }
     }
 }
 
-/// An answer must be one that the description names; a redirect leads away from the gate and never is.
+/// An answer must be one that the description names; a redirect leads away from the gate and never
+/// is, a part was not asked for, and a file is what was asked for or nothing.
 fn check_status(target: &Target, status: StatusCode) -> Result<(), Refusal> {
     let described = target.operation().is_some_and(|operation| operation.describes(status));
-    if described && !status.is_redirection() && !status.is_informational() {
+    let interface = target.entry.source.entry.interface.as_ref();
+    let file = interface.is_some_and(|interface| interface.format == Format::File);
+    let never = status.is_redirection()
+        || status.is_informational()
+        || status == StatusCode::PARTIAL_CONTENT
+        || (file && !status.is_success());
+    if described && !never {
         Ok(())
     } else {
         Err(Refusal::AnswerNotDescribed { status: status.as_u16() })

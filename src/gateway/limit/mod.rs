@@ -48,6 +48,17 @@ impl RateKey {
             Self::Entry(_) => Whose::Entry,
         }
     }
+
+    /// The name it has in `RateLimit`.
+    fn policy(&self) -> &'static str {
+        match self {
+            Self::Grant(_) => "grant",
+            Self::Application(_) => "application",
+            Self::Address(_, None, _) => "address",
+            Self::Address(_, Some(_), _) => "address-entry",
+            Self::Entry(_) => "entry",
+        }
+    }
 }
 
 /// What one call has to stay within.
@@ -74,13 +85,24 @@ pub struct Quota<'a> {
 #[derive(Debug)]
 pub struct Slot {
     quota: Taken,
-    left: Option<Left>,
+    left: Vec<Left>,
 }
 
-/// What is left of the tightest quota, for `RateLimit` headers.
+/// A rate that bears no more calls now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exceeded {
+    /// Whose rate.
+    pub whose: Whose,
+    /// How long until a call can pass again.
+    pub wait: Duration,
+    /// What it allows.
+    pub left: Left,
+}
+
+/// What is left under one limit, for `RateLimit` headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
-    /// Name of the policy: `day` or `month`.
+    /// Name of the policy: `day`, `month`, or whose rate it is.
     pub policy: &'static str,
     /// Calls allowed in the whole window.
     pub limit: u64,
@@ -98,9 +120,9 @@ impl Slot {
         &self.quota
     }
 
-    /// What is left of the tightest quota.
-    pub fn left(&self) -> Option<Left> {
-        self.left
+    /// What is left of the tightest quota and of each rate.
+    pub fn left(&self) -> &[Left] {
+        &self.left
     }
 
     /// Gives the quota back: the record of this call did not become durable, so it never counted.
@@ -117,25 +139,40 @@ impl Limiters {
 
     /// Takes a place under every limit of this call, or under none.
     pub fn take(&self, bounds: &Bounds<'_>, now: Timestamp) -> Result<Slot, Refusal> {
-        for (key, rate) in &bounds.rates {
-            self.rates
-                .check(key, *rate)
-                .map_err(|wait| Refusal::RateExceeded { whose: key.whose(), wait })?;
-        }
-        let (quota, left) = match &bounds.quota {
-            None => (Taken::default(), None),
-            Some(quota) => {
-                self.quotas.take(quota, now).map_err(|wait| Refusal::QuotaSpent { wait })?
-            }
+        let mut took = Vec::with_capacity(bounds.rates.len());
+        let refused =
+            bounds.rates.iter().find_map(|(key, rate)| match self.rates.take(key, *rate) {
+                Ok(one) => {
+                    took.push(one);
+                    None
+                }
+                Err((wait, left)) => Some(Exceeded { whose: key.whose(), wait, left }),
+            });
+        // Last, so that no quota is taken and given back while rates refuse a flood.
+        let quota = match (refused, &bounds.quota) {
+            (Some(exceeded), _) => Err(Refusal::RateExceeded(exceeded)),
+            (None, None) => Ok((Taken::default(), None)),
+            (None, Some(quota)) => self
+                .quotas
+                .take(quota, now)
+                .map_err(|(wait, left)| Refusal::QuotaSpent { wait, left }),
         };
-        Ok(Slot { quota, left })
+        match quota {
+            Ok((quota, tightest)) => {
+                let left = tightest.into_iter().chain(took.iter().map(|one| one.left)).collect();
+                Ok(Slot { quota, left })
+            }
+            Err(refusal) => {
+                took.into_iter().rev().for_each(rate::Took::undo);
+                Err(refusal)
+            }
+        }
     }
 
     /// Takes one call of an entry's rate toward its department.
-    pub fn take_entry(&self, entry: &EntryId, rate: Rate) -> Result<(), Refusal> {
-        self.rates
-            .check(&RateKey::Entry(entry.clone()), rate)
-            .map_err(|wait| Refusal::RateExceeded { whose: Whose::Entry, wait })
+    pub fn take_entry(&self, entry: &EntryId, rate: Rate) -> Result<(), Exceeded> {
+        let taken = self.rates.take(&RateKey::Entry(entry.clone()), rate);
+        taken.map(drop).map_err(|(wait, left)| Exceeded { whose: Whose::Entry, wait, left })
     }
 
     /// What is left of a grant's quotas, without taking any.

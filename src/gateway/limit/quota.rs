@@ -61,12 +61,12 @@ impl Quotas {
         Self { counters: RwLock::new(counters) }
     }
 
-    /// Takes one of each quota, or none and says how long until there is one.
+    /// Takes one of each quota, or none and says how long until there is one of each.
     pub(super) fn take(
         &self,
         quota: &Quota<'_>,
         now: Timestamp,
-    ) -> Result<(Taken, Option<Left>), Duration> {
+    ) -> Result<(Taken, Option<Left>), (Duration, Left)> {
         let mut taken = Taken::default();
         let mut tightest: Option<Left> = None;
         for window in windows(quota, now) {
@@ -76,7 +76,7 @@ impl Quotas {
             });
             let Ok(before) = before else {
                 taken.undo();
-                return Err(until(window.next, now));
+                return Err(self.spent(quota, now).unwrap_or_else(|| window.spent(now)));
             };
             let left = window.left(before.saturating_add(1), now);
             if tightest.is_none_or(|tightest| left.remaining < tightest.remaining) {
@@ -85,6 +85,14 @@ impl Quotas {
             taken.0.push(Use { key: window.key, number: before.saturating_add(1), counter });
         }
         Ok((taken, tightest))
+    }
+
+    /// The spent quota that begins anew last: before that, trying again does not help.
+    fn spent(&self, quota: &Quota<'_>, now: Timestamp) -> Option<(Duration, Left)> {
+        windows(quota, now)
+            .filter(|w| self.counter(&w.key, now).load(Ordering::Acquire) >= w.limit)
+            .map(|window| window.spent(now))
+            .max_by_key(|(wait, _)| *wait)
     }
 
     /// What is left, without taking any.
@@ -143,6 +151,10 @@ fn windows(quota: &Quota<'_>, now: Timestamp) -> impl Iterator<Item = Window> {
 }
 
 impl Window {
+    fn spent(&self, now: Timestamp) -> (Duration, Left) {
+        (until(self.next, now), self.left(self.limit, now))
+    }
+
     fn left(&self, used: u64, now: Timestamp) -> Left {
         let span =
             Timestamp::start_of(self.next).millis() - Timestamp::start_of(self.first).millis();
@@ -205,17 +217,32 @@ mod tests {
             quotas.take(&quota(&grant), evening).unwrap();
         }
 
-        assert_eq!(quotas.take(&quota(&grant), evening).unwrap_err(), Duration::from_secs(1));
+        let (wait, left) = quotas.take(&quota(&grant), evening).unwrap_err();
+        assert_eq!((wait, left.policy, left.remaining), (Duration::from_secs(1), "day", 0));
         let morning = evening.plus_millis(1000);
         quotas.take(&quota(&grant), morning).unwrap();
         let (_, left) = quotas.take(&quota(&grant), morning).unwrap();
         assert_eq!(left.map(|left| (left.policy, left.remaining)), Some(("month", 0)));
-        assert!(quotas.take(&quota(&grant), morning).is_err());
+        let (wait, left) = quotas.take(&quota(&grant), morning).unwrap_err();
+        assert_eq!((left.policy, wait.as_secs()), ("month", 7 * 86_400));
         // What the month refused was not taken from the day.
         assert_eq!(
             quotas.counter(&"grant:g-1:day:2026-11-24".into(), morning).load(Ordering::Acquire),
             2
         );
+    }
+
+    #[test]
+    fn who_has_spent_day_and_month_is_told_to_wait_for_both() {
+        let grant = GrantId::parse("g-1").unwrap();
+        let quotas = Quotas::restore([]);
+        let quota = Quota { grant: &grant, per_day: Some(1), per_month: Some(1) };
+        let now = at("2026-11-23T16:00:00Z");
+        quotas.take(&quota, now).unwrap();
+
+        let (wait, left) = quotas.take(&quota, now).unwrap_err();
+
+        assert_eq!((left.policy, wait.as_secs()), ("month", 7 * 86_400));
     }
 
     #[test]

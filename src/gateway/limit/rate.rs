@@ -1,86 +1,191 @@
-//! Steady rates with a burst on top (GCRA, by governor).
+//! Steady rates with a burst on top (GCRA). A bucket is one moment: when it will be full again.
+//!
+//! What policies name is kept as long as the process; there is no more of it than policies name.
+//! Addresses are chosen by strangers, and have a store of their own that they cannot overflow into
+//! the other.
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use foldhash::fast::RandomState;
+use moka::Expiry;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use super::RateKey;
+use super::{Left, RateKey};
 use crate::domain::Rate;
 
-/// Buckets kept at once. One that falls out was the longest unused.
+/// Addresses kept at once; the one unused for the longest goes first.
 const MOST: u64 = 1_000_000;
 
 /// All buckets, by what they count.
 #[derive(Debug)]
 pub struct Rates {
-    buckets: Cache<RateKey, Arc<Bucket>>,
-    clock: DefaultClock,
+    began: Instant,
+    named: RwLock<HashMap<RateKey, Arc<Bucket>, RandomState>>,
+    addresses: Cache<RateKey, Arc<Bucket>>,
 }
 
+/// Moments are nanoseconds since the process began to count.
 #[derive(Debug)]
-struct Bucket {
+struct Bucket(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
     rate: Rate,
-    limiter: DefaultDirectRateLimiter,
+    full_at: u64,
+}
+
+/// One call taken from a bucket.
+#[derive(Debug)]
+pub(super) struct Took {
+    bucket: Arc<Bucket>,
+    before: u64,
+    after: u64,
+    pub(super) left: Left,
 }
 
 impl Default for Rates {
+    #[expect(clippy::disallowed_methods, reason = "spans that are measured, never recorded time")]
     fn default() -> Self {
-        // A bucket nobody used for a day is full again at every rate that can be written.
-        let buckets =
-            Cache::builder().max_capacity(MOST).time_to_idle(Duration::from_secs(90_000)).build();
-        Self { buckets, clock: DefaultClock::default() }
+        let addresses = Cache::builder()
+            .max_capacity(MOST)
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(UntilFull)
+            .build();
+        Self { began: Instant::now(), named: RwLock::default(), addresses }
     }
 }
 
 impl Rates {
     /// Takes one call, or says how long to wait.
-    pub(super) fn check(&self, key: &RateKey, rate: Rate) -> Result<(), Duration> {
-        let bucket = match self.buckets.get(key) {
-            Some(bucket) if bucket.rate == rate => bucket,
-            Some(_) => self.replace(key, rate),
-            None => self.buckets.get_with(key.clone(), || Arc::new(Bucket::new(rate))),
+    pub(super) fn take(&self, key: &RateKey, rate: Rate) -> Result<Took, (Duration, Left)> {
+        let bucket = match key {
+            RateKey::Address(..) => self
+                .addresses
+                .get(key)
+                .unwrap_or_else(|| self.addresses.get_with(key.clone(), || new(rate))),
+            RateKey::Grant(_) | RateKey::Application(_) | RateKey::Entry(_) => {
+                self.named(key, rate)
+            }
         };
-        bucket.limiter.check().map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+        let mut state = bucket.state();
+        // After the lock, so that time does not run back within a bucket.
+        let now = nanos(self.began.elapsed());
+        let period = period(rate);
+        let room = period.saturating_mul(u64::from(rate.burst.max(1)));
+        if state.rate != rate {
+            // A bucket of another rate begins empty: changing a rate must not hand out a new burst.
+            *state = State { rate, full_at: now.saturating_add(room) };
+        }
+        let before = state.full_at;
+        let after = before.max(now).saturating_add(period);
+        let missing = after.saturating_sub(now).saturating_sub(room);
+        if missing > 0 {
+            let wait = Duration::from_nanos(missing);
+            return Err((wait, left(key, rate, 0, wait)));
+        }
+        state.full_at = after;
+        drop(state);
+        let spent = after.saturating_sub(now);
+        let remaining = room.saturating_sub(spent).checked_div(period).unwrap_or(0);
+        let left = left(key, rate, remaining, Duration::from_nanos(spent));
+        Ok(Took { bucket, before, after, left })
     }
 
-    /// A bucket of another rate begins empty: changing a rate must not hand out a new burst.
-    fn replace(&self, key: &RateKey, rate: Rate) -> Arc<Bucket> {
-        self.buckets
-            .entry(key.clone())
-            .and_upsert_with(|current| match current {
-                Some(entry) if entry.value().rate == rate => entry.into_value(),
-                Some(_) | None => {
-                    let bucket = Bucket::new(rate);
-                    if let Some(burst) = NonZeroU32::new(rate.burst) {
-                        drop(bucket.limiter.check_n(burst));
-                    }
-                    Arc::new(bucket)
-                }
-            })
-            .into_value()
+    fn named(&self, key: &RateKey, rate: Rate) -> Arc<Bucket> {
+        let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = named.get(key) {
+            return Arc::clone(bucket);
+        }
+        drop(named);
+        let mut named = self.named.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(named.entry(key.clone()).or_insert_with(|| new(rate)))
+    }
+}
+
+impl Took {
+    /// Gives the call back, unless others have taken some since: then it is rather lost than given
+    /// twice.
+    pub(super) fn undo(self) {
+        let mut state = self.bucket.state();
+        if state.full_at == self.after {
+            state.full_at = self.before;
+        }
     }
 }
 
 impl Bucket {
-    fn new(rate: Rate) -> Self {
-        let calls = rate.calls.max(1);
-        let period = Duration::from_secs(u64::from(rate.seconds.max(1))) / calls;
-        let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::with_period(period.max(Duration::from_nanos(1)))
-            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
-            .allow_burst(burst);
-        Self { rate, limiter: RateLimiter::direct(quota) }
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in a critical section leaves it half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A bucket that nobody used until it was full again is as good as a new one.
+struct UntilFull;
+
+impl UntilFull {
+    fn of(bucket: &Bucket) -> Duration {
+        let rate = bucket.state().rate;
+        let room = period(rate).saturating_mul(u64::from(rate.burst.max(1)));
+        Duration::from_nanos(room).saturating_add(Duration::from_secs(1))
+    }
+}
+
+impl Expiry<RateKey, Arc<Bucket>> for UntilFull {
+    fn expire_after_create(
+        &self,
+        _: &RateKey,
+        bucket: &Arc<Bucket>,
+        _: Instant,
+    ) -> Option<Duration> {
+        Some(Self::of(bucket))
+    }
+
+    fn expire_after_read(
+        &self,
+        _: &RateKey,
+        bucket: &Arc<Bucket>,
+        _: Instant,
+        _: Option<Duration>,
+        _: Instant,
+    ) -> Option<Duration> {
+        Some(Self::of(bucket))
+    }
+}
+
+fn new(rate: Rate) -> Arc<Bucket> {
+    Arc::new(Bucket(Mutex::new(State { rate, full_at: 0 })))
+}
+
+fn left(key: &RateKey, rate: Rate, remaining: u64, reset: Duration) -> Left {
+    Left {
+        policy: key.policy(),
+        limit: u64::from(rate.calls),
+        remaining,
+        window: u64::from(rate.seconds),
+        reset: super::whole_seconds(reset),
+    }
+}
+
+/// Nanoseconds that one call takes to be given back.
+fn period(rate: Rate) -> u64 {
+    let window = Duration::from_secs(u64::from(rate.seconds.max(1)));
+    nanos(window).checked_div(u64::from(rate.calls)).unwrap_or(u64::MAX).max(1)
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv6Addr};
+
     use super::*;
-    use crate::domain::GrantId;
+    use crate::domain::{GrantId, Zone};
 
     fn key() -> RateKey {
         RateKey::Grant(GrantId::parse("g-1").unwrap())
@@ -90,29 +195,86 @@ mod tests {
 
     #[test]
     fn no_more_calls_pass_than_the_burst_however_many_threads_ask() {
+        let address = RateKey::Address(Zone::Opening, None, IpAddr::from([192, 0, 2, 1]));
+        for key in [key(), address] {
+            let rates = Rates::default();
+
+            let passed: usize = std::thread::scope(|scope| {
+                let ask = || (0..100).filter(|_| rates.take(&key, SLOW).is_ok()).count();
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+            });
+
+            assert_eq!(passed, 5);
+        }
+    }
+
+    #[test]
+    fn a_call_comes_back_after_its_period_and_not_before() {
         let rates = Rates::default();
+        let rate = Rate { calls: 20, seconds: 1, burst: 2 };
+        assert_eq!(rates.take(&key(), rate).unwrap().left.remaining, 1);
+        assert_eq!(rates.take(&key(), rate).unwrap().left.remaining, 0);
 
-        let passed: usize = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|_| {
-                    scope.spawn(|| (0..100).filter(|_| rates.check(&key(), SLOW).is_ok()).count())
-                })
-                .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-        });
-
-        assert_eq!(passed, 5);
+        let (wait, left) = rates.take(&key(), rate).unwrap_err();
+        assert!(wait > Duration::from_millis(20) && wait <= Duration::from_millis(50), "{wait:?}");
+        assert_eq!((left.limit, left.window, left.remaining, left.reset), (20, 1, 0, 1));
+        std::thread::sleep(wait);
+        rates.take(&key(), rate).unwrap();
+        rates.take(&key(), rate).unwrap_err();
     }
 
     #[test]
     fn a_changed_rate_hands_out_no_new_burst() {
         let rates = Rates::default();
         for _ in 0..5 {
-            rates.check(&key(), SLOW).unwrap();
+            rates.take(&key(), SLOW).unwrap();
         }
 
-        let wait = rates.check(&key(), Rate { burst: 9, ..SLOW });
+        let wait = rates.take(&key(), Rate { burst: 9, ..SLOW });
 
         assert!(wait.is_err());
+    }
+
+    #[test]
+    fn a_call_given_back_can_be_taken_again_and_only_once() {
+        let rates = Rates::default();
+        let rate = Rate { burst: 1, ..SLOW };
+
+        rates.take(&key(), rate).unwrap().undo();
+        let took = rates.take(&key(), rate).unwrap();
+        rates.take(&key(), rate).unwrap_err();
+        took.undo();
+        rates.take(&key(), rate).unwrap();
+        rates.take(&key(), rate).unwrap_err();
+    }
+
+    #[test]
+    fn a_flood_of_addresses_refills_no_grant_and_new_ones_are_still_held() {
+        let rates = Rates { addresses: small(), ..Rates::default() };
+        let rate = Rate { burst: 1, ..SLOW };
+        let address = |number: u16| {
+            let address = Ipv6Addr::new(0x2001, 0xdb8, number, 0, 0, 0, 0, 0);
+            RateKey::Address(Zone::Opening, None, IpAddr::V6(address))
+        };
+        rates.take(&key(), rate).unwrap();
+
+        for number in 0..2_000 {
+            rates.take(&address(number), rate).unwrap();
+        }
+        rates.addresses.run_pending_tasks();
+
+        rates.take(&key(), rate).unwrap_err();
+        for number in 1_990..2_000 {
+            assert!(rates.take(&address(number), rate).is_err(), "{number} is not held");
+        }
+    }
+
+    fn small() -> Cache<RateKey, Arc<Bucket>> {
+        Cache::builder()
+            .max_capacity(100)
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(UntilFull)
+            .build()
     }
 }

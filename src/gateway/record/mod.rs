@@ -22,6 +22,7 @@ use crate::domain::Timestamp;
 use crate::gateway::answer::{Body, Ready, common};
 use crate::gateway::catalog::Listing;
 use crate::gateway::limit::Slot;
+use crate::gateway::listen::Conn;
 use crate::gateway::metrics::{Ending, EntryMetrics};
 use crate::gateway::refusal::Refusal;
 use crate::gateway::request::Inbound;
@@ -43,6 +44,7 @@ const ROOM: u64 = 4096;
 pub struct Trail {
     recorder: Arc<Recorder>,
     address: IpAddr,
+    conn: Arc<Conn>,
     began: Instant,
     decided: Decided,
     finished: Finished,
@@ -67,6 +69,7 @@ impl Trail {
         Self {
             recorder: Arc::clone(recorder),
             address,
+            conn: Arc::clone(&request.conn),
             began: request.began,
             decided,
             finished,
@@ -99,6 +102,11 @@ impl Trail {
         self.address
     }
 
+    /// The connection it came on.
+    pub fn conn(&self) -> &Conn {
+        &self.conn
+    }
+
     /// The page that a browser calls from.
     pub fn origin(&self) -> Option<&HeaderValue> {
         self.origin.as_ref()
@@ -129,9 +137,9 @@ impl Trail {
         Ok(Ready::whole(StatusCode::NO_CONTENT, headers, bytes::Bytes::new()))
     }
 
-    /// What was counted for the tightest quota.
-    pub fn left(&self) -> Option<crate::gateway::limit::Left> {
-        self.slot.as_ref().and_then(Slot::left)
+    /// What is left under the limits of this call.
+    pub fn left(&self) -> &[crate::gateway::limit::Left] {
+        self.slot.as_ref().map_or(&[], Slot::left)
     }
 
     /// Writes `decided` with a yes. From here on the call has its record or is refused.

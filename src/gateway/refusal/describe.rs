@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use super::{Blame, Refusal, Whose};
+use crate::gateway::limit::Exceeded;
 use crate::policy::Denied;
 
 /// A refusal in the words of the contract. Codes are never renamed and never reused.
@@ -59,6 +60,19 @@ const SLOW_DOWN: [&str; 2] = [
     "请按 Retry-After 等待，并均匀安排调用。",
 ];
 
+const CONDITION_NOT_OFFERED: Described = caller(
+    "condition-not-offered",
+    StatusCode::PRECONDITION_FAILED,
+    [
+        "The call depends on a condition that the gateway does not check.",
+        "请求附有网关不支持的前提条件。",
+    ],
+    [
+        "Leave out If-Match and If-Unmodified-Since; If-None-Match is offered for GET and HEAD.",
+        "请去掉 If-Match 和 If-Unmodified-Since；If-None-Match 仅用于 GET 和 HEAD。",
+    ],
+);
+
 impl Refusal {
     /// The refusal in the words of the contract.
     pub fn described(&self) -> Described {
@@ -85,12 +99,13 @@ impl Refusal {
             Self::BodyNotDescribed | Self::BodyTooLong | Self::BodyStalled | Self::BodyNotValid => {
                 self.body()
             }
-            Self::RateExceeded { .. } | Self::QuotaSpent { .. } => self.too_many(),
+            Self::RateExceeded(_) | Self::QuotaSpent { .. } => self.too_many(),
             Self::UpstreamBusy { .. }
             | Self::UpstreamFailed { .. }
             | Self::AnswerNotDescribed { .. }
             | Self::AnswerNotShaped { .. }
             | Self::AnswerTooLong => self.upstream(),
+            Self::ConditionNotOffered => CONDITION_NOT_OFFERED,
             Self::NotKept => caller(
                 "not-kept",
                 StatusCode::GATEWAY_TIMEOUT,
@@ -326,17 +341,17 @@ impl Refusal {
     #[expect(clippy::wildcard_enum_match_arm, reason = "`described` sorts the variants")]
     fn too_many(&self) -> Described {
         let (code, text) = match self {
-            Self::RateExceeded { whose: Whose::Grant, .. } => {
+            Self::RateExceeded(Exceeded { whose: Whose::Grant, .. }) => {
                 ("grant-rate", ["Too many calls under this grant.", "该授权的调用过于频繁。"])
             }
-            Self::RateExceeded { whose: Whose::Application, .. } => (
+            Self::RateExceeded(Exceeded { whose: Whose::Application, .. }) => (
                 "application-rate",
                 ["Too many calls by this application.", "该应用系统的调用过于频繁。"],
             ),
-            Self::RateExceeded { whose: Whose::Address, .. } => {
+            Self::RateExceeded(Exceeded { whose: Whose::Address, .. }) => {
                 ("address-rate", ["Too many calls from this address.", "该地址的调用过于频繁。"])
             }
-            Self::RateExceeded { whose: Whose::Entry, .. } => (
+            Self::RateExceeded(Exceeded { whose: Whose::Entry, .. }) => (
                 "entry-rate",
                 [
                     "Too many calls toward this department's interface.",

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::domain::{Denial, ItemName};
 use crate::gateway::identify::IdentifyError;
+use crate::gateway::limit::{Exceeded, Left};
 use crate::gateway::listen::{BodyProblem, HeadProblem};
 use crate::policy::{Citation, Denied};
 use crate::shape::ShapeError;
@@ -99,17 +100,16 @@ pub enum Refusal {
         how: Denied,
     },
     /// Too many calls in a short time.
-    RateExceeded {
-        /// Whose rate.
-        whose: Whose,
-        /// How long until a call can pass again.
-        wait: Duration,
-    },
+    RateExceeded(Exceeded),
     /// The quota of the day or month is used up.
     QuotaSpent {
         /// How long until a call can pass again.
         wait: Duration,
+        /// What it allows.
+        left: Left,
     },
+    /// A condition that only the department could check, with validators the caller never saw.
+    ConditionNotOffered,
     /// The department's interface bears no more calls at once.
     UpstreamBusy {
         /// How long to wait.
@@ -200,15 +200,22 @@ impl Refusal {
     pub fn wait(&self) -> Option<Duration> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "waiting helps in few cases")]
         match self {
-            Self::RateExceeded { wait, .. }
-            | Self::QuotaSpent { wait }
+            Self::RateExceeded(Exceeded { wait, .. })
+            | Self::QuotaSpent { wait, .. }
             | Self::UpstreamBusy { wait } => Some(*wait),
-            Self::UpstreamFailed { cause: UpstreamError::Open { retry_after } } => {
-                Some(*retry_after)
-            }
+            Self::UpstreamFailed { cause } => cause.retry_after(),
             Self::RecordFailed | Self::RecordBudgetSpent | Self::Stopping => {
                 Some(Duration::from_secs(1))
             }
+            _ => None,
+        }
+    }
+
+    /// The limit that refused, for `RateLimit` headers.
+    pub(in crate::gateway) fn left(&self) -> Option<&Left> {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "limits refuse in two ways")]
+        match self {
+            Self::RateExceeded(Exceeded { left, .. }) | Self::QuotaSpent { left, .. } => Some(left),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use super::denials::text_of;
 use super::describe::{Described, TEXTS};
 use super::{Blame, Refusal};
 use crate::domain::Denial;
-use crate::gateway::answer::{Body, common};
+use crate::gateway::answer::{Body, common, limits};
 use crate::gateway::identify::IdentifyError;
 use crate::gateway::limit::whole_seconds;
 use crate::gateway::record::Trail;
@@ -103,7 +103,8 @@ pub(super) fn upstream_failed(cause: &UpstreamError) -> Described {
         | Fault::Closed
         | Fault::Protocol
         | Fault::RequestBroke
-        | Fault::BodyBroke => (
+        | Fault::BodyBroke
+        | Fault::Reset => (
             "upstream-failed",
             StatusCode::BAD_GATEWAY,
             ["The department's interface gave no usable answer.", "部门接口未能给出可用的应答。"],
@@ -139,6 +140,7 @@ impl Refusal {
         common(head, trail, worker);
         head.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        limits(head, trail, self.left());
         self.headers(head, described.status);
         response
     }
@@ -156,11 +158,31 @@ impl Refusal {
         {
             head.insert(header::ALLOW, allow);
         }
-        if let Self::UpstreamFailed { cause } = self
-            && let Ok(value) =
-                HeaderValue::try_from(format!("helan; error={}", cause.proxy_error()))
-        {
+        if let Some(value) = self.proxy_status() {
             head.insert("proxy-status", value);
+        }
+    }
+
+    /// What went wrong between gateway and department (RFC 9209 §2.3).
+    fn proxy_status(&self) -> Option<HeaderValue> {
+        let (error, received) = self.proxy_error()?;
+        let mut text = format!("helan; error={error}");
+        if let Some(status) = received {
+            text.push_str("; received-status=");
+            text.push_str(&status.to_string());
+        }
+        HeaderValue::try_from(text).ok()
+    }
+
+    fn proxy_error(&self) -> Option<(&'static str, Option<u16>)> {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "all others: no department was asked")]
+        match self {
+            Self::UpstreamBusy { .. } => Some(("connection_limit_reached", None)),
+            Self::UpstreamFailed { cause } => Some((cause.proxy_error(), None)),
+            Self::AnswerNotDescribed { status } => Some(("http_protocol_error", Some(*status))),
+            Self::AnswerNotShaped { .. } => Some(("http_protocol_error", None)),
+            Self::AnswerTooLong => Some(("http_response_body_size", None)),
+            _ => None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Described, Refusal, Whose};
 use crate::domain::{ApplicationId, Denial, IssuerId, ItemName, OrganizationId};
 use crate::gateway::identify::{IdentifyError, TokenFault};
+use crate::gateway::limit::{Exceeded, Left};
 use crate::gateway::listen::HeadProblem;
 use crate::policy::Denied;
 use crate::shape::ShapeError;
@@ -36,6 +37,7 @@ pub fn table() -> String {
 /// One refusal of every kind.
 fn every() -> Vec<Refusal> {
     let wait = Duration::from_secs(1);
+    let left = Left { policy: "", limit: 1, remaining: 0, window: 1, reset: 1 };
     let mut all: Vec<Refusal> = HeadProblem::ALL
         .into_iter()
         .filter(|problem| *problem != HeadProblem::BodyTooLarge)
@@ -49,7 +51,7 @@ fn every() -> Vec<Refusal> {
     all.extend(
         [Whose::Grant, Whose::Application, Whose::Address, Whose::Entry]
             .into_iter()
-            .map(|whose| Refusal::RateExceeded { whose, wait }),
+            .map(|whose| Refusal::RateExceeded(Exceeded { whose, wait, left })),
     );
     all.extend(ItemName::parse("item").ok().map(|item| Refusal::OutOfScope { item }));
     all.extend(upstream(wait));
@@ -72,7 +74,8 @@ fn every() -> Vec<Refusal> {
         Refusal::BodyStalled,
         Refusal::BodyNotValid,
         Refusal::NoSuchGrant,
-        Refusal::QuotaSpent { wait },
+        Refusal::QuotaSpent { wait, left },
+        Refusal::ConditionNotOffered,
         Refusal::NotKept,
         Refusal::RecordFailed,
         Refusal::RecordBudgetSpent,

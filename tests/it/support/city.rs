@@ -53,6 +53,11 @@ pub fn program() -> &'static Path {
 impl City {
     /// Starts one and waits until it is ready.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(environment: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
         let work = dir.path().join("demo");
@@ -62,6 +67,7 @@ impl City {
             .args(["--port-base", &free_ports().to_string()])
             .arg("--city")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"))
+            .envs(environment.iter().copied())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .stdin(Stdio::null())

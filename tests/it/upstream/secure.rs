@@ -159,6 +159,46 @@ async fn a_streamed_body_reaches_an_http_2_interface_whole() {
 }
 
 #[tokio::test]
+async fn slow_callers_on_one_http_2_connection_keep_nobody_else_waiting() {
+    let (url, connections) = interface(|_, stream| serve_long(stream)).await;
+    let worker = Worker::new(&url, json!({ "protocol": "http2" }));
+
+    let mut unread = Vec::new();
+    for _ in 0..20 {
+        unread.push(worker.get().await.unwrap());
+    }
+    // The interface sends each as much as it may.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let answer = worker.get().await.unwrap();
+    let body = tokio::time::timeout(Duration::from_secs(5), body_of(answer)).await;
+
+    assert_eq!(body.expect("it stalled behind the others").unwrap().len(), LONG);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    drop(unread);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_reset_is_neither_sent_again_nor_held_against_the_interface() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let (url, connections) =
+        interface(move |_, stream| reset_after_first(Arc::clone(&counted), stream)).await;
+    let worker = Worker::new(&url, json!({ "protocol": "http2" }));
+    worker.get().await.unwrap();
+
+    for _ in 0..8 {
+        let error = worker.get().await.unwrap_err();
+        assert_eq!(error.fault(), Fault::Reset, "{error}");
+        assert_eq!(error.proxy_error(), "http_response_incomplete");
+    }
+
+    assert_eq!(calls.load(Ordering::SeqCst), 9, "some were sent again");
+    let figures = worker.figures();
+    assert!(!figures.open && figures.retries == 0, "{figures:?}");
+    assert_eq!(connections.load(Ordering::SeqCst), 1, "the connection is as good as before");
+}
+
+#[tokio::test]
 async fn calls_can_be_spawned() {
     let (url, _) = interface(|_, stream| serve(stream)).await;
     let to = compile(&Shared::default(), &url, json!({}), Path::new("."));
@@ -236,6 +276,29 @@ async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infal
     let text = format!("{:?} {host} {path}", request.version());
     drop(request.into_body().collect().await);
     Ok(Response::new(Full::new(Bytes::from(text))))
+}
+
+const LONG: usize = 1 << 20;
+
+async fn serve_long(stream: TcpStream) {
+    let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    let long = service_fn(|_: Request<Incoming>| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(vec![b'x'; LONG]))))
+    });
+    drop(server.serve_connection(TokioIo::new(stream), long).await);
+}
+
+/// Answers the first stream and gives up all that follow.
+async fn reset_after_first(calls: Arc<AtomicUsize>, stream: TcpStream) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((request, mut respond))) = connection.accept().await {
+        drop(request);
+        if calls.fetch_add(1, Ordering::SeqCst) == 0 {
+            respond.send_response(Response::new(()), true).unwrap();
+        } else {
+            respond.send_reset(h2::Reason::INTERNAL_ERROR);
+        }
+    }
 }
 
 /// Refuses the first stream it ever sees, then answers.

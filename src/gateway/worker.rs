@@ -296,6 +296,7 @@ impl Worker {
     }
 
     /// The rates of an application, and in the opening zone those of the address, whoever calls.
+    #[expect(clippy::too_many_arguments, reason = "each step hands over its own product")]
     fn limits_of_asker(
         &self,
         view: &PreparedView,

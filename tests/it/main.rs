@@ -25,6 +25,7 @@ mod identify;
 mod journal;
 mod listening;
 mod operating;
+mod path;
 mod planted;
 mod policies;
 mod real;

@@ -104,18 +104,14 @@ fn selected_by(head: &mut HeaderMap, target: &Target) {
 /// `RateLimit-Policy` and `RateLimit` (IETF draft-ietf-httpapi-ratelimit-headers): of the limits that
 /// the call passed, and of the one that refused it.
 pub(in crate::gateway) fn limits(head: &mut HeaderMap, trail: &Trail, refused: Option<&Left>) {
-    let (mut rules, mut lefts) = (String::new(), String::new());
+    // One line each, which is the same as one list (RFC 9651 §4.2).
     for Left { policy, limit, remaining, window, reset } in trail.left().iter().chain(refused) {
-        let comma = if rules.is_empty() { "" } else { ", " };
-        rules.push_str(&format!("{comma}\"{policy}\";q={limit};w={window}"));
-        lefts.push_str(&format!("{comma}\"{policy}\";r={remaining};t={reset}"));
-    }
-    if rules.is_empty() {
-        return;
-    }
-    if let (Ok(rules), Ok(lefts)) = (HeaderValue::try_from(rules), HeaderValue::try_from(lefts)) {
-        head.insert("ratelimit-policy", rules);
-        head.insert("ratelimit", lefts);
+        let rule = HeaderValue::try_from(format!("\"{policy}\";q={limit};w={window}"));
+        let left = HeaderValue::try_from(format!("\"{policy}\";r={remaining};t={reset}"));
+        if let (Ok(rule), Ok(left)) = (rule, left) {
+            head.append("ratelimit-policy", rule);
+            head.append("ratelimit", left);
+        }
     }
 }
 

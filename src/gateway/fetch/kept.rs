@@ -74,7 +74,9 @@ pub(super) async fn find(
             }
             Ok(Landed::Stale(_)) => validated = true,
             Ok(Landed::Unshared) => return Ok(Found::Alone(why)),
-            Ok(Landed::Failed(reason)) if failed => return Err(told(reason).refusal()),
+            Ok(Landed::Failed(reason)) if failed => {
+                return Err(told(reason.as_ref(), target).refusal());
+            }
             Ok(Landed::Failed(_)) => failed = true,
             Err(_) => return Err(Failure::Busy.refusal()),
         }
@@ -120,10 +122,19 @@ fn collapsed(stored: &Stored, why: Forward, now: Timestamp) -> Unshaped {
     Unshaped::kept(stored, status, now)
 }
 
-/// Why another caller's fetch failed; a leader that is gone said nothing.
-fn told(reason: Option<Arc<dyn Error + Send + Sync>>) -> Failure {
-    let failure = reason.as_ref().and_then(|reason| reason.downcast_ref::<Failure>());
-    failure.cloned().unwrap_or(Failure::Busy)
+/// Why another caller's fetch failed; a leader that is gone said nothing. An answer of trouble that is
+/// described went to who led, and there was none for this caller.
+fn told(reason: Option<&Arc<dyn Error + Send + Sync>>, target: &Target) -> Failure {
+    let failure = reason.and_then(|reason| reason.downcast_ref::<Failure>());
+    match failure {
+        Some(Failure::Answered(status)) if describes(target, *status) => Failure::Busy,
+        Some(failure) => failure.clone(),
+        None => Failure::Busy,
+    }
+}
+
+fn describes(target: &Target, status: http::StatusCode) -> bool {
+    target.operation().is_some_and(|operation| operation.describes(status))
 }
 
 /// Fetches for everybody in a task of its own, so that a caller who hangs up ends nobody's wait.
@@ -165,7 +176,7 @@ fn land(worker: &Worker, lead: Lead, brought: Result<Brought, Failure>, why: For
             }
             let status =
                 CacheStatus::Forwarded { why, status: None, stored: false, collapsed: false };
-            Ok(Unshaped::live(head, body, status))
+            Ok(Unshaped::live(*head, body, status))
         }
         Err(failure) => {
             lead.fail(Arc::new(failure.clone()));

@@ -113,7 +113,7 @@ async fn alone(
     }
     let status = CacheStatus::Forwarded { why, status: None, stored: false, collapsed: false };
     let body = Source::Live { begun: Bytes::new(), rest: Box::new(answer.body) };
-    Ok(Unshaped::live(Box::new(answer.head), body, status))
+    Ok(Unshaped::live(answer.head, body, status))
 }
 
 /// Forgets what is kept of a target that was changed. Where headers select answers, one target has
@@ -155,8 +155,8 @@ async fn send(
 }
 
 impl Unshaped {
-    fn live(head: Box<Parts>, body: Source, cache: CacheStatus) -> Self {
-        let Parts { status, mut headers, .. } = *head;
+    fn live(head: Parts, body: Source, cache: CacheStatus) -> Self {
+        let Parts { status, mut headers, .. } = head;
         crate::cache::drop_hop_by_hop(&mut headers);
         Self { status, headers, body, cache, received: Some(status), kept: None }
     }

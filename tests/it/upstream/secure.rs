@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use helan::upstream::{Fault, RequestBody, Shared, Upstreams};
@@ -129,7 +130,7 @@ async fn a_connection_that_says_goodbye_is_left_and_nothing_is_lost() {
         if number == 0 {
             tokio::select! {
                 _ = connection.as_mut() => return,
-                () = tokio::time::sleep(std::time::Duration::from_millis(100)) => {}
+                () = tokio::time::sleep(Duration::from_millis(100)) => {}
             }
             connection.as_mut().graceful_shutdown();
         }
@@ -140,7 +141,7 @@ async fn a_connection_that_says_goodbye_is_left_and_nothing_is_lost() {
 
     for _ in 0..30 {
         body_of(worker.post().await.unwrap()).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 
     assert_eq!(connections.load(Ordering::SeqCst), 2);
@@ -172,7 +173,7 @@ async fn slow_callers_on_one_http_2_connection_keep_nobody_else_waiting() {
     let answer = worker.get().await.unwrap();
     let body = tokio::time::timeout(Duration::from_secs(5), body_of(answer)).await;
 
-    assert_eq!(body.expect("it stalled behind the others").unwrap().len(), LONG);
+    assert_eq!(body.map(|body| body.unwrap().len()), Ok(LONG), "it stalled behind the others");
     assert_eq!(connections.load(Ordering::SeqCst), 1);
     drop(unread);
 }

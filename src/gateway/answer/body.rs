@@ -35,7 +35,14 @@ pub struct Body {
 enum Kind {
     Empty,
     Whole(Option<Bytes>),
-    Streaming(Box<Shaping>, Option<Watch>, Pace),
+    Streaming(Box<Streaming>),
+}
+
+#[derive(Debug)]
+struct Streaming {
+    shaping: Shaping,
+    watch: Option<Watch>,
+    pace: Pace,
 }
 
 /// The body could not be brought to its end; the stream is reset.
@@ -60,12 +67,13 @@ impl Body {
 
     pub(super) fn streaming(shaping: Box<Shaping>, watch: Option<Watch>, trail: Trail) -> Self {
         let pace = Pace::new(trail.conn().bounds());
-        Self { kind: Kind::Streaming(shaping, watch, pace), trail: Some(trail) }
+        let streaming = Streaming { shaping: *shaping, watch, pace };
+        Self { kind: Kind::Streaming(Box::new(streaming)), trail: Some(trail) }
     }
 
     fn broke(&mut self, how: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyBroke>>> {
-        if let (Kind::Streaming(shaping, ..), Some(trail)) = (&self.kind, &mut self.trail) {
-            trail.shaped(&shaping.report());
+        if let (Kind::Streaming(streaming), Some(trail)) = (&self.kind, &mut self.trail) {
+            trail.shaped(&streaming.shaping.report());
         }
         self.kind = Kind::Empty;
         if let Some(trail) = self.trail.take() {
@@ -107,7 +115,8 @@ impl HttpBody for Body {
                 }
                 None => return Poll::Ready(None),
             },
-            Kind::Streaming(shaping, watch, pace) => {
+            Kind::Streaming(streaming) => {
+                let Streaming { shaping, watch, pace } = &mut **streaming;
                 if watch.as_mut().is_some_and(|watch| watch.poll_lapsed(context)) {
                     return this.broke("permit-lapsed");
                 }
@@ -126,8 +135,8 @@ impl HttpBody for Body {
         match part {
             Ok(Some(bytes)) => this.pass(bytes),
             Ok(None) => {
-                if let (Kind::Streaming(shaping, ..), Some(trail)) = (&this.kind, &mut this.trail) {
-                    trail.shaped(&shaping.report());
+                if let (Kind::Streaming(streaming), Some(trail)) = (&this.kind, &mut this.trail) {
+                    trail.shaped(&streaming.shaping.report());
                 }
                 this.kind = Kind::Empty;
                 this.ended();

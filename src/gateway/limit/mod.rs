@@ -186,3 +186,42 @@ pub fn whole_seconds(wait: Duration) -> u64 {
     let seconds = wait.as_secs();
     if wait.subsec_nanos() > 0 || seconds == 0 { seconds.saturating_add(1) } else { seconds }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOURLY: Rate = Rate { calls: 1, seconds: 3600, burst: 1 };
+
+    #[test]
+    fn a_call_that_one_limit_refuses_takes_nothing_of_the_others() {
+        let limiters = Limiters::new([]);
+        let grant = GrantId::parse("g-1").unwrap();
+        let now = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
+        let application = RateKey::Application(ApplicationId::parse("a/b").unwrap());
+        let of_application = (application, Rate { burst: 3, ..HOURLY });
+        let quota = Quota { grant: &grant, per_day: Some(2), per_month: None };
+        let both = vec![of_application.clone(), (RateKey::Grant(grant.clone()), HOURLY)];
+        let narrow = Bounds { rates: both, quota: Some(quota) };
+        let wide = Bounds { rates: vec![of_application.clone()], quota: Some(quota) };
+
+        let slot = limiters.take(&narrow, now).unwrap();
+        let policies: Vec<_> =
+            slot.left().iter().map(|left| (left.policy, left.remaining)).collect();
+        assert_eq!(policies, [("day", 1), ("application", 2), ("grant", 0)]);
+        for _ in 0..5 {
+            let refused = limiters.take(&narrow, now).unwrap_err();
+            assert_eq!(refused.described().code, "grant-rate");
+        }
+        // One of the application's three was used, and one of the two of the day.
+        limiters.take(&wide, now).unwrap();
+        for _ in 0..5 {
+            let refused = limiters.take(&wide, now).unwrap_err();
+            assert_eq!(refused.described().code, "quota-spent");
+        }
+        let rates_only = Bounds { rates: vec![of_application], quota: None };
+        limiters.take(&rates_only, now).unwrap();
+        let refused = limiters.take(&rates_only, now).unwrap_err();
+        assert_eq!(refused.described().code, "application-rate");
+    }
+}

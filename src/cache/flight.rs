@@ -62,6 +62,13 @@ impl Waiter {
     }
 }
 
+#[cfg(test)]
+impl Waiter {
+    pub(super) fn has_landed(&mut self) -> bool {
+        self.outcome.borrow_and_update().is_some()
+    }
+}
+
 /// The flights of one cache.
 #[derive(Debug)]
 pub(super) struct Flights {

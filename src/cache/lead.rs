@@ -43,6 +43,7 @@ pub struct Lead {
     largest: u32,
     found: Lookup,
     outcome: watch::Sender<Outcome>,
+    landed: bool,
 }
 
 impl Cache {
@@ -77,7 +78,8 @@ impl Cache {
         let largest = policy.largest;
         let (id, outcome) = air.start(route.clone(), largest);
         drop(air);
-        Join::Lead(Lead { cache: self.clone(), route, id, epoch, largest, found, outcome })
+        let cache = self.clone();
+        Join::Lead(Lead { cache, route, id, epoch, largest, found, outcome, landed: false })
     }
 }
 
@@ -92,7 +94,7 @@ impl Lead {
 
     /// Keeps an answer and gives it to all who wait; says whether it is kept. One that was fetched
     /// before a purge serves them, who asked before it, and is not kept.
-    pub fn share(self, stored: Stored) -> (Arc<Stored>, bool) {
+    pub fn share(mut self, stored: Stored) -> (Arc<Stored>, bool) {
         let stored = Arc::new(stored);
         let kept = self
             .cache
@@ -100,29 +102,41 @@ impl Lead {
         // `no-cache` and `max-age=0` forbid to serve a second request without validation
         // (RFC 9111 §5.2.2.4), waiting or not.
         let landed = if stored.is_fresh(stored.vouched()) { Landed::Shared } else { Landed::Stale };
-        self.outcome.send_replace(Some(landed(Arc::clone(&stored))));
+        self.tell(landed(Arc::clone(&stored)));
         (stored, kept)
     }
 
     /// Tells all who wait to fetch alone, since the answer cannot be kept.
-    pub fn decline(self, why: Unkept, now: Timestamp) {
+    pub fn decline(mut self, why: Unkept, now: Timestamp) {
         if why.lasts() {
             self.cache.update(&self.route, (self.id, self.epoch), |slot| {
                 slot.without(self.stale(), now.plus_millis(ALONE))
             });
         }
-        self.outcome.send_replace(Some(Landed::Unshared));
+        self.tell(Landed::Unshared);
     }
 
     /// Tells all who wait that the fetch failed, and why.
-    pub fn fail(self, why: Arc<dyn Error + Send + Sync>) {
-        self.outcome.send_replace(Some(Landed::Failed(Some(why))));
+    pub fn fail(mut self, why: Arc<dyn Error + Send + Sync>) {
+        self.tell(Landed::Failed(Some(why)));
+    }
+
+    /// Leaves the list first: who is told to join again must not find this flight once more.
+    fn tell(&mut self, landed: Landed) {
+        self.land();
+        self.outcome.send_replace(Some(landed));
+    }
+
+    fn land(&mut self) {
+        if !std::mem::replace(&mut self.landed, true) {
+            self.cache.flights().land(&self.route, self.id, self.largest);
+        }
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        self.cache.flights().land(&self.route, self.id, self.largest);
+        self.land();
     }
 }
 
@@ -223,6 +237,30 @@ mod tests {
         let Landed::Failed(Some(why)) = waiter.wait(&request).await else { panic!("it failed") };
         assert_eq!(why.to_string(), Unkept::Length.to_string());
         drop(pair(&cache, &request));
+    }
+
+    #[test]
+    fn who_is_told_to_join_again_does_not_find_the_same_fetch_once_more() {
+        let (request, key) = (HeaderMap::new(), key("/a"));
+        let no_cache = [("cache-control", "no-cache"), ("etag", "\"1\"")];
+        for round in 0..400 {
+            let cache = Cache::new(1 << 20);
+            let (lead, mut waiter) = pair(&cache, &request);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    if round % 2 == 0 {
+                        lead.fail(Arc::new(Unkept::Length));
+                    } else {
+                        lead.share(stored(&no_cache, "a"));
+                    }
+                });
+                while !waiter.has_landed() {
+                    thread::yield_now();
+                }
+                let again = cache.join(&ask(&key, &request, NOON), &POLICY);
+                assert!(matches!(again, Join::Lead(_)), "round {round}: {again:?}");
+            });
+        }
     }
 
     #[tokio::test]

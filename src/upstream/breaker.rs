@@ -30,6 +30,16 @@ struct Health {
     probing: bool,
 }
 
+impl Health {
+    fn rest(&self, now: Instant) -> Option<Duration> {
+        match self.open_until {
+            None => None,
+            Some(until) if now < until => Some(until.duration_since(now)),
+            Some(_) => self.probing.then_some(self.pause),
+        }
+    }
+}
+
 /// How a call was let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
@@ -46,15 +56,19 @@ impl Breaker {
             return Ok(Admission::Usual);
         }
         let mut health = self.health();
-        match health.open_until {
-            None => Ok(Admission::Usual),
-            Some(until) if now < until => Err(until.duration_since(now)),
-            Some(_) if health.probing => Err(health.pause),
-            Some(_) => {
+        match (health.rest(now), health.open_until) {
+            (Some(rest), _) => Err(rest),
+            (None, None) => Ok(Admission::Usual),
+            (None, Some(_)) => {
                 health.probing = true;
                 Ok(Admission::Probe)
             }
         }
+    }
+
+    /// How much longer no call would be let through; changes nothing.
+    pub(super) fn rest(&self, now: impl FnOnce() -> Instant) -> Option<Duration> {
+        if self.ailing.load(Ordering::Relaxed) { self.health().rest(now()) } else { None }
     }
 
     pub(super) fn succeeded(&self, admission: Admission) {

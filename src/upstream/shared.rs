@@ -219,11 +219,14 @@ impl Slot {
     }
 
     pub(super) fn take(to: &Arc<UpstreamConfig>) -> Result<Self, UpstreamError> {
-        if to.state.enter(to) {
-            return Ok(Self { to: Arc::clone(to) });
-        }
-        to.state.failed(&UpstreamError::Busy);
-        Err(UpstreamError::Busy)
+        let refused = match to.state.breaker.rest(Instant::now) {
+            // Here already, so that a call that will not be sent takes nothing of any rate.
+            Some(retry_after) => UpstreamError::Open { retry_after },
+            None if to.state.enter(to) => return Ok(Self { to: Arc::clone(to) }),
+            None => UpstreamError::Busy,
+        };
+        to.state.failed(&refused);
+        Err(refused)
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::{Department, Entry, GRANTED, call, publish, reply, send, serve_with};
 use crate::support::city::City;
-use crate::support::eventually;
 use crate::support::records::events;
+use crate::support::{eventually, free_port};
 
 #[test]
 fn a_condition_that_the_department_would_have_to_check_is_refused_before_anything_is_sent() {
@@ -136,6 +136,23 @@ fn big() -> Department {
     Department::start(move |seen| {
         if seen.target.contains("code=big") { reply(&[]).body(body.clone()) } else { reply(&[]) }
     })
+}
+
+#[test]
+fn calls_that_are_not_sent_since_the_interface_is_down_take_nothing_of_its_rate() {
+    let city = City::start();
+    let mut department = Department::start(|_| reply(&[]));
+    department.address = format!("127.0.0.1:{}", free_port());
+    let entry = "rate: {calls: 1, seconds: 3600, burst: 6}";
+    publish(&city, &department, &[Entry { entry, ..Entry::default() }]);
+
+    let answers: Vec<_> = (0..20).map(|_| call(&city, "/weather/stub", &[])).collect();
+
+    let codes: Vec<_> = answers.iter().map(super::Answer::code).collect();
+    assert!(!codes.iter().any(|code| code == "entry-rate"), "{codes:?}");
+    assert_eq!(answers[0].header("proxy-status"), "helan; error=connection_refused");
+    assert_eq!(answers[9].header("proxy-status"), "helan; error=destination_unavailable");
+    assert_eq!(answers[9].header("retry-after"), "1");
 }
 
 #[test]

@@ -1,14 +1,21 @@
-//! Steady rates with a burst on top (GCRA). A bucket is one moment: when it will be full again.
+//! Steady rates with a burst on top (GCRA, by governor).
 //!
 //! What policies name is kept as long as the process; there is no more of it than policies name.
 //! Addresses are chosen by strangers, and have a store of their own that they cannot overflow into
 //! the other.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{NotKeyed, StateStore};
+use governor::{Quota, RateLimiter};
 use moka::Expiry;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -22,39 +29,37 @@ const MOST: u64 = 1_000_000;
 /// All buckets, by what they count.
 #[derive(Debug)]
 pub struct Rates {
-    began: Instant,
     named: RwLock<HashMap<RateKey, Arc<Bucket>, RandomState>>,
     addresses: Cache<RateKey, Arc<Bucket>>,
+    clock: DefaultClock,
 }
 
-/// Moments are nanoseconds since the process began to count.
 #[derive(Debug)]
-struct Bucket(Mutex<State>);
-
-#[derive(Debug)]
-struct State {
+struct Bucket {
     rate: Rate,
-    full_at: u64,
+    state: State,
+    limiter: RateLimiter<NotKeyed, State, DefaultClock, StateInformationMiddleware>,
 }
+
+/// The one number of a GCRA, in nanoseconds: governor's own store does not let a call be given back.
+#[derive(Clone, Debug, Default)]
+struct State(Arc<AtomicU64>);
 
 /// One call taken from a bucket.
 #[derive(Debug)]
 pub(super) struct Took {
     bucket: Arc<Bucket>,
-    before: u64,
-    after: u64,
     pub(super) left: Left,
 }
 
 impl Default for Rates {
-    #[expect(clippy::disallowed_methods, reason = "spans that are measured, never recorded time")]
     fn default() -> Self {
         let addresses = Cache::builder()
             .max_capacity(MOST)
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(UntilFull)
             .build();
-        Self { began: Instant::now(), named: RwLock::default(), addresses }
+        Self { named: RwLock::default(), addresses, clock: DefaultClock::default() }
     }
 }
 
@@ -62,64 +67,107 @@ impl Rates {
     /// Takes one call, or says how long to wait.
     pub(super) fn take(&self, key: &RateKey, rate: Rate) -> Result<Took, (Duration, Left)> {
         let bucket = match key {
-            RateKey::Address(..) => self
-                .addresses
-                .get(key)
-                .unwrap_or_else(|| self.addresses.get_with(key.clone(), || new(rate))),
+            RateKey::Address(..) => self.address(key, rate),
             RateKey::Grant(_) | RateKey::Application(_) | RateKey::Entry(_) => {
                 self.named(key, rate)
             }
         };
-        let mut state = bucket.state();
-        // After the lock, so that time does not run back within a bucket.
-        let now = nanos(self.began.elapsed());
-        let period = period(rate);
-        let room = period.saturating_mul(u64::from(rate.burst.max(1)));
-        if state.rate != rate {
-            // A bucket of another rate begins empty: changing a rate must not hand out a new burst.
-            *state = State { rate, full_at: now.saturating_add(room) };
+        match bucket.limiter.check() {
+            Ok(snapshot) => {
+                let remaining = u64::from(snapshot.remaining_burst_capacity());
+                let spent = u64::from(rate.burst.max(1)).saturating_sub(remaining);
+                let reset = Duration::from_nanos(period(rate).saturating_mul(spent));
+                let left = left(key, rate, remaining, reset);
+                Ok(Took { bucket, left })
+            }
+            Err(not_until) => {
+                let wait = not_until.wait_time_from(self.clock.now());
+                Err((wait, left(key, rate, 0, wait)))
+            }
         }
-        let before = state.full_at;
-        let after = before.max(now).saturating_add(period);
-        let missing = after.saturating_sub(now).saturating_sub(room);
-        if missing > 0 {
-            let wait = Duration::from_nanos(missing);
-            return Err((wait, left(key, rate, 0, wait)));
+    }
+
+    fn address(&self, key: &RateKey, rate: Rate) -> Arc<Bucket> {
+        match self.addresses.get(key) {
+            Some(bucket) if bucket.rate == rate => bucket,
+            Some(_) => {
+                let bucket = Bucket::empty(rate);
+                self.addresses.insert(key.clone(), Arc::clone(&bucket));
+                bucket
+            }
+            None => self.addresses.get_with(key.clone(), || Bucket::new(rate)),
         }
-        state.full_at = after;
-        drop(state);
-        let spent = after.saturating_sub(now);
-        let remaining = room.saturating_sub(spent).checked_div(period).unwrap_or(0);
-        let left = left(key, rate, remaining, Duration::from_nanos(spent));
-        Ok(Took { bucket, before, after, left })
     }
 
     fn named(&self, key: &RateKey, rate: Rate) -> Arc<Bucket> {
         let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bucket) = named.get(key) {
+        if let Some(bucket) = named.get(key).filter(|bucket| bucket.rate == rate) {
             return Arc::clone(bucket);
         }
         drop(named);
         let mut named = self.named.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(named.entry(key.clone()).or_insert_with(|| new(rate)))
-    }
-}
-
-impl Took {
-    /// Gives the call back, unless others have taken some since: then it is rather lost than given
-    /// twice.
-    pub(super) fn undo(self) {
-        let mut state = self.bucket.state();
-        if state.full_at == self.after {
-            state.full_at = self.before;
+        match named.get(key) {
+            Some(bucket) if bucket.rate == rate => Arc::clone(bucket),
+            known => {
+                let bucket = if known.is_some() { Bucket::empty(rate) } else { Bucket::new(rate) };
+                named.insert(key.clone(), Arc::clone(&bucket));
+                bucket
+            }
         }
     }
 }
 
+impl Took {
+    /// Gives the call back.
+    pub(super) fn undo(self) {
+        let period = period(self.bucket.rate);
+        let state = &self.bucket.state.0;
+        state.update(Ordering::AcqRel, Ordering::Acquire, |at| at.saturating_sub(period));
+    }
+}
+
 impl Bucket {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in a critical section leaves it half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn new(rate: Rate) -> Arc<Self> {
+        let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(Duration::from_nanos(period(rate)))
+            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(burst);
+        let state = State::default();
+        let limiter = RateLimiter::new(quota, state.clone(), DefaultClock::default());
+        Arc::new(Self { rate, state, limiter })
+    }
+
+    /// A bucket in place of one of another rate: changing a rate must not hand out a new burst.
+    fn empty(rate: Rate) -> Arc<Self> {
+        let bucket = Self::new(rate);
+        let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
+        // A whole burst always fits into a bucket that is full.
+        drop(bucket.limiter.check_n(burst));
+        bucket
+    }
+}
+
+impl StateStore for State {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut before = self.0.load(Ordering::Acquire);
+        loop {
+            let (outcome, after) = decide((before > 0).then(|| before.into()))?;
+            let replaced = self.0.compare_exchange_weak(
+                before,
+                after.as_u64(),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match replaced {
+                Ok(_) => return Ok(outcome),
+                Err(now) => before = now,
+            }
+        }
     }
 }
 
@@ -128,8 +176,7 @@ struct UntilFull;
 
 impl UntilFull {
     fn of(bucket: &Bucket) -> Duration {
-        let rate = bucket.state().rate;
-        let room = period(rate).saturating_mul(u64::from(rate.burst.max(1)));
+        let room = period(bucket.rate).saturating_mul(u64::from(bucket.rate.burst.max(1)));
         Duration::from_nanos(room).saturating_add(Duration::from_secs(1))
     }
 }
@@ -154,10 +201,6 @@ impl Expiry<RateKey, Arc<Bucket>> for UntilFull {
     ) -> Option<Duration> {
         Some(Self::of(bucket))
     }
-}
-
-fn new(rate: Rate) -> Arc<Bucket> {
-    Arc::new(Bucket(Mutex::new(State { rate, full_at: 0 })))
 }
 
 fn left(key: &RateKey, rate: Rate, remaining: u64, reset: Duration) -> Left {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::reservation::Unrecorded;
 use super::settled::lock;
 use crate::domain::{Timestamp, Zone};
 
@@ -37,6 +38,8 @@ pub(super) enum Kind {
         transaction: Uuid,
         /// Ticket of its `decided`.
         decided: Option<u64>,
+        /// What is to be done if it is not.
+        otherwise: Unrecorded,
     },
     /// Given up: somebody waits for it and will say so.
     Note,
@@ -169,6 +172,11 @@ impl Queue {
             self.wake.notify_one();
         }
         Some(ticket)
+    }
+
+    /// The last ticket that was given.
+    pub(super) fn last_ticket(&self) -> u64 {
+        lock(&self.waiting).tickets
     }
 
     /// Takes nothing more.

@@ -62,14 +62,19 @@ impl Body {
     }
 
     fn broke(&mut self, how: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyBroke>>> {
-        if let (Kind::Streaming(shaping, _), Some(trail)) = (&self.kind, &mut self.trail) {
-            trail.shaped(&shaping.report());
-        }
+        self.note();
         self.kind = Kind::Empty;
         if let Some(trail) = self.trail.take() {
             trail.broke(how);
         }
         Poll::Ready(Some(Err(BodyBroke(how))))
+    }
+
+    /// Notes what shaping has let through.
+    fn note(&mut self) {
+        if let (Kind::Streaming(shaping, _), Some(trail)) = (&self.kind, &mut self.trail) {
+            shaping.note(trail);
+        }
     }
 
     fn ended(&mut self) {
@@ -118,9 +123,7 @@ impl HttpBody for Body {
         match part {
             Ok(Some(bytes)) => this.pass(bytes),
             Ok(None) => {
-                if let (Kind::Streaming(shaping, _), Some(trail)) = (&this.kind, &mut this.trail) {
-                    trail.shaped(&shaping.report());
-                }
+                this.note();
                 this.kind = Kind::Empty;
                 this.ended();
                 Poll::Ready(None)
@@ -144,6 +147,13 @@ impl HttpBody for Body {
             }
             Kind::Streaming(..) => SizeHint::default(),
         }
+    }
+}
+
+/// The caller hung up, or the gateway cut it: what had left by then is on record all the same.
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.note();
     }
 }
 

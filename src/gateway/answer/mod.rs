@@ -86,7 +86,7 @@ pub async fn shape(
     let mut shaping = Shaping::open(worker, permit, target, unshaped)?;
     let body = match shaping.hold(HELD).await? {
         Some(bytes) => {
-            trail.shaped(&shaping.report());
+            shaping.note(trail);
             Held::Whole(bytes)
         }
         None => Held::Streaming(Box::new(shaping)),
@@ -99,6 +99,7 @@ pub async fn shape(
         && status == StatusCode::OK
         && headers::is_known(target, tag)
     {
+        trail.kept_back();
         headers::tag(&mut head, Some(tag.clone()));
         head.remove(header::CONTENT_TYPE);
         return Ok(Ready::whole(StatusCode::NOT_MODIFIED, head, Bytes::new()));

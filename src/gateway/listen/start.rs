@@ -202,6 +202,7 @@ impl Listening {
             sleep(Duration::from_millis(5)).await;
         }
         let left = self.open();
+        self.listeners.iter().for_each(|listener| listener.end());
         self.end.send_replace(true);
         let threads = std::mem::take(&mut self.threads);
         let joined = tokio::task::spawn_blocking(move || {

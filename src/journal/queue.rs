@@ -1,4 +1,8 @@
 //! What waits to be written: filled by the workers, swapped out whole by the journal thread.
+//!
+//! Events are handed over one by one. That costs 10 ns, and 0.1 µs where two loaded workers contend for
+//! the lock (measured): 0.3 % of a call. Gathering them until a worker's runtime parks would save no
+//! more than that, and a kill would lose the ends of calls that had long ended.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;

@@ -98,7 +98,7 @@ impl Table {
         if written > 0 {
             return Ok(None);
         }
-        self.took(plan, key, result, out)?;
+        self.took(plan, key, &result, out)?;
         while self.step(plan, key, &[], out)?.is_some() {}
         Ok((self.stage == Stage::Rows).then_some(&self.rows))
     }
@@ -126,7 +126,7 @@ impl Table {
         let rest = input.get(taken..).unwrap_or_default();
         let is_over = matches!(result, ReadFieldResult::End)
             || (input.is_empty() && matches!(result, ReadFieldResult::InputEmpty));
-        self.took(plan, key, result, out)?;
+        self.took(plan, key, &result, out)?;
         Ok((!is_over).then_some(rest))
     }
 
@@ -135,10 +135,10 @@ impl Table {
         &mut self,
         plan: &Plan,
         key: Option<&MaskKey>,
-        result: ReadFieldResult,
+        result: &ReadFieldResult,
         out: &mut Vec<u8>,
     ) -> Result<(), ShapeError> {
-        let ReadFieldResult::Field { record_end } = result else { return Ok(()) };
+        let ReadFieldResult::Field { record_end } = *result else { return Ok(()) };
         if self.stage == Stage::Rows {
             self.cell(plan, key)?;
         } else {

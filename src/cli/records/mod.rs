@@ -193,8 +193,7 @@ fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError
     };
     let open = |cause| RecordsError::Open { folder: folder.clone(), cause };
     let mut problems = Vec::new();
-    let mut calls: HashMap<Uuid, (Record, Box<Decided>)> = HashMap::new();
-    let mut counted = args.counts();
+    let mut asked = Asked { args, calls: HashMap::new(), counted: args.counts() };
     let mut progress = Progress::start();
     if !args.json {
         writeln!(out, "{HEADING}")?;
@@ -202,28 +201,47 @@ fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError
     for record in reader.map_err(open)? {
         let Some(record) = sound(record, &mut problems) else { continue };
         progress.at(|| record.event().ok().map(|event| event.time()));
-        if args.passes_over(&record, calls.is_empty()) {
+        if args.passes_over(&record, asked.calls.is_empty()) {
             continue;
         }
         let Ok(event) = record.event() else { continue };
-        if args.is_past(event.time()) && calls.is_empty() {
+        if args.is_past(event.time()) && asked.calls.is_empty() {
             break;
         }
+        if asked.take(record, event, out)? {
+            break;
+        }
+    }
+    drop(progress);
+    asked.finish(out)?;
+    finish(problems)
+}
+
+/// A query under way.
+struct Asked<'a> {
+    args: &'a QueryArgs,
+    /// Decided, and not ended so far.
+    calls: HashMap<Uuid, (Record, Box<Decided>)>,
+    counted: Option<Counted<'a>>,
+}
+
+impl Asked<'_> {
+    /// Takes an event in; says whether nothing that follows can have been asked for.
+    fn take(&mut self, record: Record, event: Event, out: &mut impl Write) -> io::Result<bool> {
+        let args = self.args;
         match event {
             Event::Decided(decided) if args.wants(&decided) => {
-                calls.insert(decided.transaction, (record, decided));
+                self.calls.insert(decided.transaction, (record, decided));
             }
             Event::Finished(finished) => {
-                if let Some(call) = calls.remove(&finished.transaction) {
+                if let Some(call) = self.calls.remove(&finished.transaction) {
                     args.answer(&call, Some((&record, &finished)), out)?;
-                    if args.transaction.is_some() {
-                        break;
-                    }
+                    return Ok(args.transaction.is_some());
                 }
             }
             Event::Decided(_) => {}
             Event::Recovered(recovered) => {
-                for call in recovered.unfinished.iter().filter_map(|id| calls.remove(id)) {
+                for call in recovered.unfinished.iter().filter_map(|id| self.calls.remove(id)) {
                     args.answer(&call, None, out)?;
                 }
                 args.answer_event(&record, &Event::Recovered(recovered), out)?;
@@ -237,25 +255,28 @@ fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError
             | Event::Frozen(_)
             | Event::Thawed(_)
             | Event::AdminWrite(_)) => {
-                if !args.count(counted.as_mut(), &other) {
+                if !args.count(self.counted.as_mut(), &other) {
                     args.answer_event(&record, &other, out)?;
                 } else if args.json {
                     writeln!(out, "{}", serde_json::json!({ "event": raw(&record)? }))?;
                 }
             }
         }
+        Ok(false)
     }
-    drop(progress);
-    let mut open: Vec<_> = calls.into_values().collect();
-    open.sort_unstable_by_key(|(record, _)| record.seq);
-    for call in &open {
-        args.answer(call, None, out)?;
+
+    /// Shows the calls that have no end, and what was only counted.
+    fn finish(self, out: &mut impl Write) -> io::Result<()> {
+        let mut open: Vec<_> = self.calls.into_values().collect();
+        open.sort_unstable_by_key(|(record, _)| record.seq);
+        for call in &open {
+            self.args.answer(call, None, out)?;
+        }
+        if let Some(counted) = self.counted.filter(|c| !self.args.json && !c.is_empty()) {
+            writeln!(out, "{counted}")?;
+        }
+        out.flush()
     }
-    if let Some(counted) = counted.filter(|counted| !args.json && !counted.is_empty()) {
-        writeln!(out, "{counted}")?;
-    }
-    out.flush()?;
-    finish(problems)
 }
 
 impl QueryArgs {

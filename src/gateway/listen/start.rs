@@ -28,9 +28,6 @@ pub struct Workers<B> {
     pub count: usize,
     /// Makes the handler of worker `n`, on that worker's thread and within its runtime.
     pub make: Arc<dyn Fn(usize) -> Handler<B> + Send + Sync>,
-    /// Called on a worker's thread whenever it has nothing more to do at the moment: the time to hand
-    /// over what was gathered.
-    pub on_park: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Why a node cannot listen.

@@ -224,8 +224,8 @@ mod tests {
         assert_eq!(folds(folder.path()), [(FoldPhase::Opened, 1)], "durable before an answer");
 
         recorder.folds.close_before(&recorder, i64::MAX);
-        assert_eq!((recorder.folds.counted(), recorder.journal.stats().uncounted), (5, 0));
         recorder.journal.close();
+        assert_eq!((recorder.folds.counted(), recorder.journal.stats().uncounted), (5, 0));
         assert_eq!(folds(folder.path()), [(FoldPhase::Opened, 1), (FoldPhase::Closed, 5)]);
         assert_eq!(recorder.journal.stats().pending, 0, "its room came back");
     }
@@ -240,8 +240,8 @@ mod tests {
         }
 
         recorder.folds.close_before(&recorder, i64::MAX);
-        assert_eq!((recorder.folds.counted(), recorder.journal.stats().uncounted), (0, 5));
         recorder.journal.close();
+        assert_eq!((recorder.folds.counted(), recorder.journal.stats().uncounted), (0, 5));
         assert_eq!(folds(folder.path()), []);
     }
 }

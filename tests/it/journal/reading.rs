@@ -163,7 +163,7 @@ fn people_read_what_events_say() {
     journal.close();
 
     let mut tailed = Vec::new();
-    let args = TailArgs { records: folder.path().to_owned(), follow: false, lines: 9, json: false };
+    let args = TailArgs { folder: at(folder.path()), follow: false, lines: 9, json: false };
     tail(&args, &mut tailed).unwrap();
     for shown in [text(&asked(folder.path())), String::from_utf8(tailed).unwrap()] {
         for said in [

@@ -293,10 +293,42 @@ fn micros(span: Duration) -> u64 {
 mod tests {
     use std::collections::BTreeMap;
 
+    use std::sync::atomic::AtomicBool;
+
+    use uuid::Uuid;
+
+    use super::super::call::{Decided, Finished};
     use super::super::clock::Clock;
     use super::super::event::Stopped;
+    use super::super::reservation::{Reservation, Undo};
     use super::super::settled::{JournalFailed, Ticket};
     use super::*;
+    use crate::domain::Zone;
+
+    #[test]
+    fn a_call_whose_caller_left_is_counted_and_keeps_no_place_if_it_cannot_come_on_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
+        let log = Log::new(folder.path(), 1 << 16, "north", 0);
+        let mut writer = Writer::new(&shared, log, Ledger::default());
+        let decided = Decided::new(shared.now(), Uuid::now_v7(), Zone::Sharing);
+        let (ticket, open) = Reservation::new(&shared, Zone::Sharing, 2_048).decided(&decided);
+        let given_back = Arc::new(AtomicBool::new(false));
+        let undone = Arc::clone(&given_back);
+        let undo = Undo::new(move || undone.store(true, Ordering::Relaxed));
+        let finished = Finished::new(&decided, decided.time, "aborted-by-caller");
+        open.finish_or(&finished, Some(undo));
+        let mut batch = Batch::default();
+        shared.queue.take(&mut batch, TICK);
+        assert_eq!((batch.len(), given_back.load(Ordering::Relaxed)), (2, false));
+
+        writer.give_up(&mut batch, 0);
+
+        assert_eq!(ticket.wait(), Err(JournalFailed));
+        assert!(given_back.load(Ordering::Relaxed));
+        shared.settle_uncounted();
+        assert_eq!(shared.stats().uncounted, 1);
+    }
 
     #[test]
     fn nobody_waits_for_a_thread_that_panicked() {

@@ -183,7 +183,9 @@ fn a_failing_disk_refuses_calls_and_service_comes_back_by_itself() {
         if let Event::Recovered(recovered) = event { Some(recovered) } else { None }
     });
     let recovered = recovered.unwrap();
-    assert_eq!((recovered.cause, recovered.abandoned), (Break::Write, 3));
+    assert_eq!(recovered.cause, Break::Write);
+    // The end of the call whose caller hung up may have come when it was known already.
+    assert!((2..=3).contains(&recovered.abandoned), "{recovered:?}");
     assert!(recovered.error.is_some());
     assert!(events(folder.path()).iter().any(|event| matches!(event, Event::Uncounted(_))));
 }

@@ -25,6 +25,7 @@ pub struct Metrics {
     cache: IntCounterVec,
     entries: IntCounterVec,
     drift: IntCounterVec,
+    mask_failures: IntCounterVec,
     folded: IntCounter,
     labels: std::sync::Mutex<Labels>,
     in_flight: IntGaugeVec,
@@ -50,8 +51,10 @@ pub struct EntryMetrics {
     pub refused: IntCounter,
     /// Calls that broke off.
     pub broken: IntCounter,
-    /// Members of answers that are no items of the entry.
+    /// Members of answers that are no items of the entry, or of another type.
     pub drift: IntCounter,
+    /// Values dropped because their mask could not read them.
+    pub mask_failures: IntCounter,
     /// Bytes that left.
     pub bytes: IntCounter,
     /// Seconds until the department's answer began.
@@ -170,7 +173,12 @@ impl Metrics {
             )?,
             drift: counter(
                 "helan_drift_members_total",
-                "Members of answers that are no items of the entry.",
+                "Members of answers that are no items of the entry, or of another type.",
+                &["entry"],
+            )?,
+            mask_failures: counter(
+                "helan_mask_failures_total",
+                "Values dropped because their mask could not read them.",
                 &["entry"],
             )?,
             folded,
@@ -207,6 +215,7 @@ impl Metrics {
             refused: ended("refused"),
             broken: ended("broken"),
             drift: self.drift.with_label_values(&[label.as_str()]),
+            mask_failures: self.mask_failures.with_label_values(&[label.as_str()]),
             bytes: self.bytes.with_label_values(&[provider.as_str()]),
             upstream: self.upstream_duration.with_label_values(&[provider.as_str()]),
         }

@@ -81,7 +81,7 @@ async fn pass(
     let asking = fetch::Asking::new(&request.head, &target, origin)?;
     let body = request::body(&mut target, request, trail).await?;
 
-    let permit = worker.decide(&view, &asker, &target, &declared, trail.now())?;
+    let permit = worker.decide(&view, &asker, &target, &declared, trail)?;
     trail.permitted(&permit, &target);
     body.check_against(&permit)?;
     let slot = worker.limit(&view, &asker, &permit, &target, trail)?;

@@ -200,13 +200,16 @@ impl Worker {
     fn check_network(
         view: &PreparedView,
         identity: &Identity,
-        trail: &Trail,
+        trail: &mut Trail,
     ) -> Result<(), Refusal> {
         let Identity::Caller(caller) = identity else { return Ok(()) };
         let Some(registered) = view.view.application(&caller.application) else { return Ok(()) };
+        if registered.networks.is_empty() {
+            return Ok(());
+        }
         let address = trail.address();
-        let allowed = registered.networks.is_empty()
-            || registered.networks.iter().any(|network| network.contains(&address));
+        let allowed = registered.networks.iter().any(|network| network.contains(&address));
+        trail.checked("network", allowed);
         if allowed { Ok(()) } else { Err(Refusal::NetworkNotAllowed) }
     }
 
@@ -228,7 +231,7 @@ impl Worker {
         asker: &Asker,
         target: &Target,
         declared: &Declared,
-        now: Timestamp,
+        trail: &mut Trail,
     ) -> Result<Permit, Refusal> {
         let purpose = declared.judged_purpose();
         let ask = Ask {
@@ -238,13 +241,18 @@ impl Worker {
             purpose: purpose.as_ref(),
             matter: declared.matter.as_ref(),
             grant: declared.grant.as_deref(),
-            now,
+            now: trail.now(),
         };
         if declared.case_fits == Some(false) {
             return Err(Refusal::HeaderNotValid { name: "Helan-Matter" });
         }
         let overlay = self.node.overlay();
-        decide::decide(view, &overlay, &mut self.memo.borrow_mut(), &ask)
+        decide::judge(view, &overlay, &mut self.memo.borrow_mut(), &ask).map_err(|refused| {
+            if let Some(written) = &refused.grant {
+                trail.refused_under(written);
+            }
+            refused.refusal
+        })
     }
 
     /// What each claim of a caller to an entry would give it now.

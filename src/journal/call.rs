@@ -201,8 +201,8 @@ pub struct Finished {
     /// The status that was sent; none if nothing was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// [`ANSWERED`], the code of a refusal, or how it broke off (`aborted-by-caller`, `reset`,
-    /// `upstream-broke`).
+    /// [`ANSWERED`], the code of a refusal, or how it broke off: `aborted-by-caller`, `upstream-broke`,
+    /// or by the gateway itself, `stalled` (nobody read on), `drain` (it stopped), `permit-lapsed`.
     pub outcome: Cow<'static, str>,
     /// Bytes of body sent.
     pub bytes: u64,
@@ -215,9 +215,15 @@ pub struct Finished {
     /// Rows that left, where the answer has rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
-    /// Members the upstream sent that the entry does not describe.
+    /// Members the upstream sent that the entry does not describe, or describes as of another type.
     #[serde(default)]
     pub drift: u64,
+    /// Those of another type among them.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub mistyped: u64,
+    /// Values that did not leave because their mask could not read them.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub mask_failures: u64,
     /// What the cache did (`hit`, `miss`, `stale`, `bypass`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cow<'static, str>>,
@@ -248,6 +254,8 @@ impl Finished {
             masked: Vec::new(),
             rows: None,
             drift: 0,
+            mistyped: 0,
+            mask_failures: 0,
             cache: None,
             last_modified: None,
             newest: None,
@@ -255,6 +263,11 @@ impl Finished {
             duration_us: 0,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_none_of_them(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The network an address belongs to, coarse enough not to be one person: /24 or /48.

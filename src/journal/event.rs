@@ -117,7 +117,7 @@ pub enum FoldPhase {
     Closed,
 }
 
-/// Like refusals of one second, beyond a bound. Opened and never closed reads "at least one".
+/// Like refusals of one second, beyond a bound. Opened and never closed reads "at least `count`".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Folded {
     /// When.
@@ -139,7 +139,7 @@ pub struct Folded {
     /// Where from, if not proved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Calls in it, once closed.
+    /// Calls in it: at least so many when it opens, just as many when it is closed.
     #[serde(default)]
     pub count: u64,
 }

@@ -23,6 +23,7 @@ mod settled;
 mod shared;
 mod writer;
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -38,7 +39,7 @@ pub use self::event::{
 pub use self::open::{JournalError, JournalOptions};
 pub use self::read::{ReadError, Reader, Record};
 pub use self::recover::{Cut, Recovery};
-pub use self::reservation::{OpenCall, Reservation, Spent};
+pub use self::reservation::{OpenCall, Reservation, Spent, Undo};
 pub use self::settled::{Durable, JournalFailed, Ticket};
 pub use self::shared::Stats;
 
@@ -86,7 +87,12 @@ impl Journal {
     /// Hands over an event that somebody waits for: if the disk fails, so does the ticket, and the
     /// event is given up.
     pub fn note(&self, event: &Event) -> Ticket {
-        Ticket::new(&self.shared.settled, self.shared.hand_over(event, Kind::Note))
+        Ticket::new(&self.shared.settled, self.shared.hand_over(event, Kind::Note, None))
+    }
+
+    /// The same, in room of the zone's budget; given up at once if there is none.
+    pub fn note_within(&self, zone: Zone, event: &Event) -> Ticket {
+        Ticket::new(&self.shared.settled, self.shared.hand_over(event, Kind::Note, Some(zone)))
     }
 
     /// Hands over an event that has happened already: it outlives an outage of the disk, though the
@@ -95,10 +101,15 @@ impl Journal {
         Ticket::new(&self.shared.settled, self.shared.keep(event))
     }
 
-    /// Counts answers that could not have a pair of their own; the sum goes on record within two
-    /// seconds, or when the journal works again.
-    pub fn uncounted(&self, zone: Zone, code: &'static str, times: u64) {
-        self.shared.count(zone, code, times);
+    /// The same, counted toward the zone's budget.
+    pub fn keep_within(&self, zone: Zone, event: &Event) {
+        self.shared.hand_over(event, Kind::Kept, Some(zone));
+    }
+
+    /// Counts so many answers that could not have a pair of their own; the sum goes on record within
+    /// two seconds, or when the journal works again.
+    pub fn uncounted(&self, zone: Zone, code: impl Into<Cow<'static, str>>, number: u64) {
+        self.shared.count(zone, code.into(), number);
     }
 
     /// The last number that is durable. What a reader finds beyond it is not.

@@ -1,5 +1,6 @@
 //! A call's way into the journal: room first, then `decided`, then `finished`.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
@@ -106,13 +107,56 @@ pub struct OpenCall {
 }
 
 impl OpenCall {
+    /// Hands over how it ended, where nothing is to be given back.
+    pub fn finish(self, finished: &Finished) {
+        self.finish_or(finished, None);
+    }
+
     /// Hands over how it ended. It outlives an outage of the disk, unless `decided` was given up:
-    /// then there is nothing it could belong to.
-    pub fn finish(mut self, finished: &Finished) {
+    /// then there is nothing it could belong to, so it is counted by its outcome, and `undo` gives
+    /// back what only durable calls use.
+    pub fn finish_or(mut self, finished: &Finished, undo: Option<Undo>) {
+        let otherwise = Unrecorded { zone: finished.zone, outcome: finished.outcome.clone(), undo };
         if self.number.is_none_or(|number| self.promise.shared.settled.has_failed(number)) {
+            otherwise.settle(&self.promise.shared);
             return;
         }
-        let kind = Kind::Finished { transaction: finished.transaction, decided: self.number };
+        let (transaction, decided) = (finished.transaction, self.number);
+        let kind = Kind::Finished { transaction, decided, otherwise };
         self.promise.hand_over(finished.time, &CallEvent::Finished(finished), kind);
+    }
+}
+
+/// Gives back what a call took that counts durable calls only, such as its place in a quota.
+pub struct Undo(Box<dyn FnOnce() + Send>);
+
+impl Undo {
+    /// To be done if the call does not come on record.
+    pub fn new(undo: impl FnOnce() + Send + 'static) -> Self {
+        Self(Box::new(undo))
+    }
+}
+
+impl fmt::Debug for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Undo").finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a call that ended before it was known that it cannot come on record: its caller
+/// hung up, so nobody is left to be refused.
+#[derive(Debug)]
+pub(super) struct Unrecorded {
+    zone: Zone,
+    outcome: Cow<'static, str>,
+    undo: Option<Undo>,
+}
+
+impl Unrecorded {
+    pub(super) fn settle(self, shared: &Shared) {
+        shared.count(self.zone, self.outcome, 1);
+        if let Some(Undo(undo)) = self.undo {
+            undo();
+        }
     }
 }

@@ -34,6 +34,11 @@ impl Settled {
         ready.into_values().for_each(Waker::wake);
     }
 
+    /// The last ticket that was decided on.
+    pub(super) fn reached(&self) -> u64 {
+        self.up_to.load(Ordering::Acquire)
+    }
+
     /// Nothing from `first` to `last` will be durable. To be followed by [`Self::reach`].
     pub(super) fn give_up(&self, first: u64, last: u64) {
         let mut failed = lock(&self.failed);
@@ -75,6 +80,11 @@ impl Ticket {
     /// Waits until the event is durable; at no cost if it is.
     pub fn durable(&self) -> Durable<'_> {
         Durable(self)
+    }
+
+    /// What became of it, if that is known.
+    pub fn outcome(&self) -> Option<Result<(), JournalFailed>> {
+        self.number.map_or(Some(Err(JournalFailed)), |number| self.settled.look(number))
     }
 
     /// Waits without a runtime.

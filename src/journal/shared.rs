@@ -1,5 +1,6 @@
 //! What the callers of the journal and its thread have in common.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -52,7 +53,7 @@ pub(super) struct Counts {
 }
 
 /// What was answered and not yet counted on record: since when, and how many by code.
-type Uncounteds = BTreeMap<Zone, (Timestamp, BTreeMap<&'static str, u64>)>;
+type Uncounteds = BTreeMap<Zone, (Timestamp, BTreeMap<Cow<'static, str>, u64>)>;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -106,7 +107,8 @@ impl Shared {
         self.clamp(self.clock.now())
     }
 
-    pub(super) fn count(&self, zone: Zone, code: &'static str, times: u64) {
+    /// Counts so many answers of one code that have no pair of their own.
+    pub(super) fn count(&self, zone: Zone, code: Cow<'static, str>, times: u64) {
         let mut uncounted = lock(&self.uncounted);
         let (_, counts) =
             uncounted.entry(zone).or_insert_with(|| (self.now(), BTreeMap::default()));
@@ -119,7 +121,7 @@ impl Shared {
         let uncounted = std::mem::take(&mut *lock(&self.uncounted));
         for (zone, (from, counts)) in uncounted {
             let sum = counts.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
-            let counts = counts.into_iter().map(|(code, n)| (code.to_owned(), n)).collect();
+            let counts = counts.into_iter().map(|(code, n)| (code.into_owned(), n)).collect();
             let time = self.now();
             self.keep(&Event::Uncounted(Uncounted { time, zone, from, counts }));
             self.counts.uncounted.fetch_add(sum, Ordering::Relaxed);
@@ -128,16 +130,33 @@ impl Shared {
 
     /// Hands over an event that outlives an outage.
     pub(super) fn keep(&self, event: &Event) -> Option<u64> {
-        self.hand_over(event, Kind::Kept)
+        self.hand_over(event, Kind::Kept, None)
     }
 
-    pub(super) fn hand_over(&self, event: &Event, kind: Kind) -> Option<u64> {
+    /// Hands over an event, in room of this zone if one is named. What somebody waits for finds room
+    /// or is given up; what has happened takes it.
+    pub(super) fn hand_over(&self, event: &Event, kind: Kind, zone: Option<Zone>) -> Option<u64> {
         let mut body = Vec::new();
         if let Err(error) = encode(event, &mut body) {
             tracing::error!(%error, event = event.name(), "an event could not be written as JSON");
             return None;
         }
-        self.queue.push(Item { kind, time: event.time(), room: None }, &body)
+        let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        if let Some(zone) = zone {
+            let room = self.room(zone)?;
+            if !kind.is_awaited() {
+                room.take_anyway(length);
+            } else if !room.take(length) {
+                return None;
+            }
+            room.spend(length);
+        }
+        let room = zone.map(|zone| (zone, length));
+        let ticket = self.queue.push(Item { kind, time: event.time(), room }, &body);
+        if ticket.is_none() {
+            self.give_room(room);
+        }
+        ticket
     }
 
     pub(super) fn stats(&self) -> Stats {

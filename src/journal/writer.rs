@@ -64,6 +64,7 @@ impl Writer {
 
     /// Writes until the journal is closed.
     pub(super) fn run(mut self) {
+        let _will = LastWill(Arc::clone(&self.shared));
         let mut batch = Batch::default();
         let mut calls = 0;
         loop {
@@ -182,9 +183,13 @@ impl Writer {
             };
             if is_kept {
                 self.state.kept.push(item, &body);
-            } else {
-                abandoned = abandoned.saturating_add(1);
-                self.shared.give_room(item.room);
+                continue;
+            }
+            abandoned = abandoned.saturating_add(1);
+            self.shared.give_room(item.room);
+            match item.kind {
+                Kind::Finished { otherwise, .. } => otherwise.settle(&self.shared),
+                Kind::Decided { .. } | Kind::Note | Kind::Kept => {}
             }
         }
         if let Some(outage) = &mut self.state.outage {
@@ -256,6 +261,93 @@ impl Writer {
     }
 }
 
+/// Nobody may wait for ever for a thread that is gone: when it panics, what it had taken and what still
+/// waits is given up, and calls are refused from there on.
+struct LastWill(Arc<Shared>);
+
+impl Drop for LastWill {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let Self(shared) = self;
+        shared.has_failed.store(true, Ordering::Release);
+        shared.queue.close();
+        let (first, last) =
+            (shared.settled.reached().saturating_add(1), shared.queue.last_ticket());
+        if first <= last {
+            shared.settled.give_up(first, last);
+            shared.settled.reach(last);
+        }
+        tracing::error!(
+            "the journal thread panicked: calls are refused until the node starts anew"
+        );
+    }
+}
+
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use std::sync::atomic::AtomicBool;
+
+    use uuid::Uuid;
+
+    use super::super::call::{Decided, Finished};
+    use super::super::clock::Clock;
+    use super::super::event::Stopped;
+    use super::super::reservation::{Reservation, Undo};
+    use super::super::settled::{JournalFailed, Ticket};
+    use super::*;
+    use crate::domain::Zone;
+
+    #[test]
+    fn a_call_whose_caller_left_is_counted_and_keeps_no_place_if_it_cannot_come_on_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
+        let log = Log::new(folder.path(), 1 << 16, "north", 0);
+        let mut writer = Writer::new(&shared, log, Ledger::default());
+        let decided = Decided::new(shared.now(), Uuid::now_v7(), Zone::Sharing);
+        let (ticket, open) = Reservation::new(&shared, Zone::Sharing, 2_048).decided(&decided);
+        let given_back = Arc::new(AtomicBool::new(false));
+        let undone = Arc::clone(&given_back);
+        let undo = Undo::new(move || undone.store(true, Ordering::Relaxed));
+        let finished = Finished::new(&decided, decided.time, "aborted-by-caller");
+        open.finish_or(&finished, Some(undo));
+        let mut batch = Batch::default();
+        shared.queue.take(&mut batch, TICK);
+        assert_eq!((batch.len(), given_back.load(Ordering::Relaxed)), (2, false));
+
+        writer.give_up(&mut batch, 0);
+
+        assert_eq!(ticket.wait(), Err(JournalFailed));
+        assert!(given_back.load(Ordering::Relaxed));
+        shared.settle_uncounted();
+        assert_eq!(shared.stats().uncounted, 1);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_panicked() {
+        let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
+        let event = Event::Stopped(Stopped { time: shared.now() });
+        let note = || Ticket::new(&shared.settled, shared.hand_over(&event, Kind::Note, None));
+        let (taken, waiting) = (note(), note());
+        shared.queue.take(&mut Batch::default(), TICK);
+
+        let will = LastWill(Arc::clone(&shared));
+        let thread = std::thread::spawn(move || {
+            let _will = will;
+            panic!("a bug");
+        });
+        assert!(thread.join().is_err());
+
+        assert_eq!(taken.wait(), Err(JournalFailed));
+        assert_eq!(waiting.wait(), Err(JournalFailed));
+        assert_eq!(note().wait(), Err(JournalFailed));
+        assert!(!shared.stats().healthy);
+    }
 }

@@ -29,7 +29,6 @@ pub(super) fn listen(config: &Config, parts: &Arc<Parts>) -> Result<Listening, L
     let workers = Workers {
         count: config.workers.map_or(cores, usize::from),
         make: Arc::new(move |_| handler(&parts)),
-        on_park: Arc::new(|| {}),
     };
     listen::start(&listeners, &workers)
 }

@@ -34,8 +34,6 @@ pub(super) struct Table {
     row: Vec<u8>,
     /// Whether the row at hand holds a cell already.
     wrote: bool,
-    /// Whether quotes are open, as RFC 4180 counts them.
-    open: bool,
     buffer: Box<[u8; 4096]>,
     masked: String,
 }
@@ -59,7 +57,6 @@ impl Table {
             field: Vec::new(),
             row: Vec::new(),
             wrote: false,
-            open: false,
             buffer: Box::new([0; 4096]),
             masked: String::new(),
         }
@@ -73,7 +70,6 @@ impl Table {
         mut input: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), ShapeError> {
-        self.open ^= memchr::memchr_iter(b'"', input).count() % 2 == 1;
         if let Some((first, rest)) = input.split_at_checked(1)
             && self.stage == Stage::Nothing
         {
@@ -96,11 +92,20 @@ impl Table {
         key: Option<&MaskKey>,
         out: &mut Vec<u8>,
     ) -> Result<Option<&Rows>, ShapeError> {
-        if self.open {
+        // The end of a line ends what is open, or is nothing; only within quotes it is part of a field.
+        // The reader tells what counting quotes does not: one within a bare field opens nothing.
+        let (result, _, written) = self.reader.read_field(b"\n", self.buffer.as_mut_slice());
+        if written > 0 {
             return Ok(None);
         }
+        self.took(plan, key, &result, out)?;
         while self.step(plan, key, &[], out)?.is_some() {}
         Ok((self.stage == Stage::Rows).then_some(&self.rows))
+    }
+
+    /// The counts.
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
     }
 
     /// Reads up to the end of a field; none when there is no more to read.
@@ -119,24 +124,29 @@ impl Table {
             return Err(ShapeError::RowTooLarge { bound: ROW });
         }
         let rest = input.get(taken..).unwrap_or_default();
-        match result {
-            ReadFieldResult::OutputFull => Ok(Some(rest)),
-            ReadFieldResult::InputEmpty => Ok(Some(rest).filter(|_| !input.is_empty())),
-            ReadFieldResult::End => Ok(None),
-            ReadFieldResult::Field { record_end } => {
-                if self.stage == Stage::Rows {
-                    self.cell(plan, key)?;
-                } else {
-                    self.name(plan)?;
-                }
-                self.field.clear();
-                self.column += 1;
-                if record_end {
-                    self.end(out)?;
-                }
-                Ok(Some(rest))
-            }
+        let is_over = matches!(result, ReadFieldResult::End)
+            || (input.is_empty() && matches!(result, ReadFieldResult::InputEmpty));
+        self.took(plan, key, &result, out)?;
+        Ok((!is_over).then_some(rest))
+    }
+
+    /// Carries on after the reader took something.
+    fn took(
+        &mut self,
+        plan: &Plan,
+        key: Option<&MaskKey>,
+        result: &ReadFieldResult,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ShapeError> {
+        let ReadFieldResult::Field { record_end } = *result else { return Ok(()) };
+        if self.stage == Stage::Rows {
+            self.cell(plan, key)?;
+        } else {
+            self.name(plan)?;
         }
+        self.field.clear();
+        self.column += 1;
+        if record_end { self.end(out) } else { Ok(()) }
     }
 
     /// Whether the field at hand is looked at at all.

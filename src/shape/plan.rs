@@ -37,6 +37,8 @@ pub struct Plan {
     pub(super) tree: Tree,
     /// The items granted, as leaves number them.
     pub(super) items: Vec<ItemName>,
+    /// Which of them leave masked.
+    pub(super) masked: Vec<bool>,
     /// The row filters, as leaves number them.
     pub(super) scopes: Vec<Allowed>,
 }
@@ -64,7 +66,9 @@ impl Plan {
             insert(&mut tree, interface, item, leaf)?;
         }
         around(&mut tree, interface)?;
-        Ok(Self { format: interface.format, tree, items, scopes })
+        let is_masked = |(_, action): &(ItemName, Action)| matches!(action, Action::Mask(_));
+        let masked = spec.items.iter().map(is_masked).collect();
+        Ok(Self { format: interface.format, tree, items, masked, scopes })
     }
 
     /// The items that may leave.

@@ -20,6 +20,8 @@ pub struct Report {
     pub dropped: u64,
     /// Values dropped because an object or array stood where none was described, or the reverse.
     pub mistyped: u64,
+    /// Those of the items that left masked.
+    pub masked_items: Vec<ItemName>,
     /// Values a mask was laid over.
     pub masked: u64,
     /// Values dropped because their mask could not read them.
@@ -140,11 +142,14 @@ impl Rows {
 
     /// The counts as they are reported.
     pub(super) fn report(&self, plan: &Plan) -> Report {
-        let occurred = plan.items.iter().zip(&self.tally.seen).filter(|(_, seen)| **seen);
+        let items = plan.items.iter().zip(&plan.masked).zip(&self.tally.seen);
+        let occurred = || items.clone().filter(|(_, seen)| **seen).map(|(item, _)| item);
+        let masked = occurred().filter(|(_, masked)| **masked);
         Report {
             rows_in: self.came,
             rows_out: self.left,
-            items: occurred.map(|(name, _)| name.clone()).collect(),
+            items: occurred().map(|(name, _)| name.clone()).collect(),
+            masked_items: masked.map(|(name, _)| name.clone()).collect(),
             unknown: self.unknown,
             dropped: self.dropped,
             mistyped: self.mistyped,

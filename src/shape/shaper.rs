@@ -81,6 +81,16 @@ impl Shaper {
         result
     }
 
+    /// What was counted so far, for an answer that breaks off. A row under way counts as come, not as
+    /// left; what left is at most this, for some of it may still be on its way to the caller.
+    pub fn so_far(&self) -> Report {
+        let rows = match &self.reader {
+            Reader::Json(scanner) => scanner.rows(),
+            Reader::Csv(table) => table.rows(),
+        };
+        rows.report(&self.plan)
+    }
+
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Report, ShapeError> {
         let unread = self.utf8.pending() + self.bom.unwrap_or_default();
         let incomplete = ShapeError::Incomplete { after: self.read + unread as u64 };

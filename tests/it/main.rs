@@ -17,6 +17,7 @@
 
 mod support;
 
+mod answers;
 mod architecture;
 mod decisions;
 mod demo;

@@ -6,15 +6,22 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::city::City;
+use crate::support::eventually;
 
 /// Planted values, each unlike anything else in the city.
-const PLANTED: [&str; 6] = [
+const PLANTED: [&str; 12] = [
     "640104199001019998",
     "13900009999",
     "planted-token-value-0000",
     "plantedkey.plantedsecretplantedsecret",
     "planted-operator-7777",
     "PLANTED-CASE-4242",
+    "planted-purpose-1717",
+    "planted-grant-2828",
+    "planted-cookie-3939",
+    "planted-host-5050.example",
+    "planted-agent-6161",
+    "planted-member-8383",
 ];
 
 fn curl(arguments: &[&str]) -> String {
@@ -34,10 +41,37 @@ fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
+/// Lets air quality be asked with a JSON body.
+fn describe_body(city: &City) {
+    let folder = city.shown.policies.join("catalog/ecology");
+    for (file, more) in [
+        (
+            "air-quality.openapi.yaml",
+            "    post:\n      requestBody: {content: {application/json: {}}}\n      \
+             responses: {'200': {description: 结果}}\n",
+        ),
+        (
+            "air-quality.yaml",
+            "  body: {members: {site: {use: filter, item: site, subject: true}}}\n",
+        ),
+    ] {
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        fs::write(folder.join(file), format!("{text}{more}")).unwrap();
+    }
+    let url = format!("{}/ecology/air-quality", city.shown.opening);
+    eventually("the body's place in the View", Duration::from_secs(20), || {
+        let answer =
+            curl(&["-H", "Content-Type: application/json", "-d", "{\"site\":\"A\"}", &url]);
+        answer.starts_with("HTTP/1.1 200").then_some(())
+    });
+}
+
 #[test]
 fn nothing_planted_is_found_in_records_logs_metrics_answers_or_the_working_folder() {
     let mut city = City::start();
-    let [id, phone, token, key, operator, case] = PLANTED;
+    let [id, phone, token, key, operator, case, purpose, grant, cookie, host, agent, member] =
+        PLANTED;
+    describe_body(&city);
     let credentials = &city.shown.applications["natural-resources/registration"];
     let (certificate, private, ca) =
         (credentials.certificate.display(), credentials.key.display(), city.shown.ca.display());
@@ -99,6 +133,23 @@ fn nothing_planted_is_found_in_records_logs_metrics_answers_or_the_working_folde
     let unregistered = format!("Helan-Matter: \"{phone}\"");
     free.extend(["-H", "Helan-Purpose: data-verification", "-H", &unregistered, &marriage]);
     answers.push(curl(&free));
+    for header in [
+        format!("Helan-Purpose: {purpose}"),
+        format!("Helan-Grant: {grant}"),
+        format!("Cookie: session={cookie}"),
+        format!("Host: {host}"),
+        format!("User-Agent: {agent}"),
+    ] {
+        for url in [format!("{open}/ecology/air-quality"), marriage.clone()] {
+            let mut call = proved.to_vec();
+            call.extend(["-H", &header, &url]);
+            answers.push(curl(&call));
+        }
+    }
+    for body in [format!("{{\"site\":\"{member}\"}}"), format!("{{\"{member}\":\"{id}\"}}")] {
+        let url = format!("{open}/ecology/air-quality");
+        answers.push(curl(&["-H", "Content-Type: application/json", "-d", &body, &url]));
+    }
     answers.push(curl(&[&format!("{}/metrics", city.shown.admin)]));
     std::thread::sleep(Duration::from_millis(500));
     city.interrupt();

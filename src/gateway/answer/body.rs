@@ -72,14 +72,19 @@ impl Body {
     }
 
     fn broke(&mut self, how: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyBroke>>> {
-        if let (Kind::Streaming(streaming), Some(trail)) = (&self.kind, &mut self.trail) {
-            trail.shaped(&streaming.shaping.report());
-        }
+        self.note();
         self.kind = Kind::Empty;
         if let Some(trail) = self.trail.take() {
             trail.broke(how);
         }
         Poll::Ready(Some(Err(BodyBroke(how))))
+    }
+
+    /// Notes what shaping has let through.
+    fn note(&mut self) {
+        if let (Kind::Streaming(streaming), Some(trail)) = (&self.kind, &mut self.trail) {
+            streaming.shaping.note(trail);
+        }
     }
 
     fn ended(&mut self) {
@@ -135,9 +140,7 @@ impl HttpBody for Body {
         match part {
             Ok(Some(bytes)) => this.pass(bytes),
             Ok(None) => {
-                if let (Kind::Streaming(streaming), Some(trail)) = (&this.kind, &mut this.trail) {
-                    trail.shaped(&streaming.shaping.report());
-                }
+                this.note();
                 this.kind = Kind::Empty;
                 this.ended();
                 Poll::Ready(None)
@@ -161,6 +164,13 @@ impl HttpBody for Body {
             }
             Kind::Streaming(..) => SizeHint::default(),
         }
+    }
+}
+
+/// The caller hung up, or the gateway cut it: what had left by then is on record all the same.
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.note();
     }
 }
 

@@ -93,6 +93,8 @@ pub async fn shape(
     let known = tag.as_ref().is_some_and(|tag| headers::is_known(target, tag));
     headers::tag(&mut head, tag);
     if known && status == StatusCode::OK && target.method.is_safe() {
+        shaping.note(trail);
+        trail.kept_back();
         head.remove(header::CONTENT_TYPE);
         return Ok(Ready::whole(StatusCode::NOT_MODIFIED, head, Bytes::new()));
     }
@@ -105,7 +107,7 @@ pub async fn shape(
     // Only here: what goes before sent no data, and its record must not say that it did.
     let body = match body {
         Some(bytes) => {
-            trail.shaped(&shaping.report());
+            shaping.note(trail);
             Held::Whole(bytes)
         }
         None => Held::Streaming(Box::new(shaping)),

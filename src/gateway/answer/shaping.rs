@@ -12,6 +12,7 @@ use crate::domain::{Format, ItemName};
 use crate::gateway::Refusal;
 use crate::gateway::decide::Permit;
 use crate::gateway::fetch::{Source, Unshaped};
+use crate::gateway::record::Trail;
 use crate::gateway::route::Target;
 use crate::gateway::worker::Worker;
 use crate::shape::decode::{Bounds, Gunzip};
@@ -39,6 +40,8 @@ pub(super) struct Shaping {
     decoder: Option<Gunzip>,
     /// None passes bytes as they are: every item is granted.
     shaper: Option<Shaper>,
+    /// The items of a file that passes as it is.
+    items: Vec<ItemName>,
     out: Vec<u8>,
     scratch: Vec<u8>,
     left: u64,
@@ -75,10 +78,12 @@ impl Shaping {
         if shaper.is_none() && !raw {
             return Err(Refusal::Internal { what: "an answer without a plan" });
         }
+        let items = if shaper.is_none() { permit.items().to_vec() } else { Vec::new() };
         Ok(Self {
             source: unshaped.body,
             decoder,
             shaper,
+            items,
             out: Vec::new(),
             scratch: Vec::new(),
             left: largest,
@@ -90,9 +95,13 @@ impl Shaping {
         })
     }
 
-    /// What shaping let through so far.
-    pub(super) fn report(&self) -> Report {
-        self.ended.clone().unwrap_or_default()
+    /// Notes what was let through so far.
+    pub(super) fn note(&self, trail: &mut Trail) {
+        match (&self.ended, &self.shaper) {
+            (Some(report), Some(_)) => trail.shaped(report),
+            (None, Some(shaper)) => trail.shaped(&shaper.so_far()),
+            (_, None) => trail.passed(&self.items),
+        }
     }
 
     /// Shapes until the bound is held or the answer ends; then it is whole.

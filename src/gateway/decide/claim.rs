@@ -248,8 +248,9 @@ fn verdict(
     })
 }
 
-/// How answers are reduced. A file is not looked into, so it passes only if every item is granted
-/// and none is masked or limited to some rows.
+/// How answers are reduced. A payload of format `file` is not looked into, so it passes only if every
+/// item is granted and none is masked or limited to some rows. A table that is offered in mode `file` is
+/// not cut either, which the rules see to, but masks and scope reach it: it passes through its plan.
 fn reduction(
     entry: &Prepared,
     written: Option<&Arc<Written>>,

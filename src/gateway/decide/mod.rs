@@ -143,23 +143,51 @@ pub fn decide(
     memo: &mut Memo,
     ask: &Ask<'_>,
 ) -> Result<Permit, Refusal> {
+    judge(view, overlay, memo, ask).map_err(|refused| refused.refusal)
+}
+
+/// A no, and the written grant it is about; for the record, which must be found by that grant.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why not.
+    pub refusal: Refusal,
+    /// The grant, if one was looked at.
+    pub grant: Option<Arc<Written>>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, grant: None }
+    }
+}
+
+/// The same as [`decide`], with the grant that a refusal is about.
+pub(super) fn judge(
+    view: &PreparedView,
+    overlay: &Overlay,
+    memo: &mut Memo,
+    ask: &Ask<'_>,
+) -> Result<Permit, Refused> {
     if let Some(how) =
         claim::stopped(ask.asker, &ask.entry.source.entry.id, view.view.zone, overlay)
     {
-        return Err(Refusal::Stopped { how });
+        return Err(Refusal::Stopped { how }.into());
     }
     let decisions = memo.decisions(view, ask);
-    let mut best: Option<Refusal> = None;
+    let mut best: Option<Refused> = None;
     for decision in decisions.iter().filter(|decision| decision.is_named(ask.grant)) {
         match try_claim(view, overlay, ask, decision) {
             Ok(permit) => return Ok(permit),
-            Err(refusal) => best = Some(more_telling(best, refusal)),
+            Err(refusal) => {
+                let refused = Refused { refusal, grant: decision.grant.clone() };
+                best = Some(more_telling(best, refused));
+            }
         }
     }
     Err(match (best, ask.grant) {
-        (Some(refusal), _) => refusal,
-        (None, Some(_)) => Refusal::NoSuchGrant,
-        (None, None) => Refusal::Denied { denial: Denial::NoGrant, articles: Vec::new() },
+        (Some(refused), _) => refused,
+        (None, Some(_)) => Refusal::NoSuchGrant.into(),
+        (None, None) => Refusal::Denied { denial: Denial::NoGrant, articles: Vec::new() }.into(),
     })
 }
 
@@ -242,10 +270,10 @@ fn check_uses(view: &PreparedView, decision: &Decision, uses: &[Use]) -> Result<
 
 /// Of two refusals, the one from which the caller learns more: one about a grant it holds beats
 /// one that says there is none.
-fn more_telling(one: Option<Refusal>, other: Refusal) -> Refusal {
-    let weight = |refusal: &Refusal| {
+fn more_telling(one: Option<Refused>, other: Refused) -> Refused {
+    let weight = |refused: &Refused| {
         #[expect(clippy::wildcard_enum_match_arm, reason = "only denials of the rules are ordered")]
-        match refusal {
+        match &refused.refusal {
             Refusal::Denied { denial, .. } => usize::from(*denial != Denial::NoGrant),
             _ => 2,
         }

@@ -83,6 +83,8 @@ pub struct Caller {
     pub application: ApplicationId,
     /// How it was proved; the first of several in the order of [`Proved`].
     pub proved: Proved,
+    /// How by each of its credentials, in the order of `credentials`.
+    pub proofs: Vec<Proved>,
     /// When the first of its credentials ends.
     pub expires: Timestamp,
     /// The names of all credentials it showed ([`crate::domain::Credential::name`]), so that a
@@ -181,7 +183,7 @@ struct Proof<'a> {
 
 struct Found<'a> {
     held: &'a Held,
-    proved: Proved,
+    proofs: Vec<Proved>,
     expires: Timestamp,
     credentials: Vec<Arc<str>>,
 }
@@ -205,11 +207,13 @@ impl<'a> Proof<'a> {
             Some(found) => {
                 found.expires = found.expires.min(end);
                 found.credentials.push(Arc::clone(&held.name));
+                found.proofs.push(proved);
                 Ok(())
             }
             None => {
                 let credentials = vec![Arc::clone(&held.name)];
-                self.found = Some(Found { held, proved, expires: end, credentials });
+                let proofs = vec![proved];
+                self.found = Some(Found { held, proofs, expires: end, credentials });
                 Ok(())
             }
         }
@@ -217,6 +221,7 @@ impl<'a> Proof<'a> {
 
     fn caller(self) -> Result<Option<Caller>, IdentifyError> {
         let Some(found) = self.found else { return Ok(None) };
+        let Some(proved) = found.proofs.first().copied() else { return Ok(None) };
         let seat = &found.held.seat;
         if !seat.organization_is_live {
             return Err(IdentifyError::OrganizationNotLive(seat.organization.clone()));
@@ -227,7 +232,8 @@ impl<'a> Proof<'a> {
         Ok(Some(Caller {
             organization: seat.organization.clone(),
             application: seat.application.clone(),
-            proved: found.proved,
+            proved,
+            proofs: found.proofs,
             expires: found.expires,
             credentials: found.credentials,
             signed: self.signed,

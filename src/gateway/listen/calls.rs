@@ -22,7 +22,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
 use super::body::{AnswerBody, Handed, RequestBody};
-use super::conn::Conn;
+use super::conn::{Conn, Cut};
 use super::head::HeadProblem;
 use super::pulse::{Call, Pulse};
 use super::raw_head::Writing;
@@ -139,6 +139,7 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
         let handed = self.latest.borrow_mut().take().unwrap_or_default();
         let conn = Arc::clone(&self.conn);
         // Nobody joins it: a stream ends with its answer or with its connection.
+        let stream = Some(stream);
         drop(tokio::task::spawn_local(Watched { stream, handed, conn, timer: None, armed: None }));
     }
 }
@@ -146,7 +147,7 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
 pin_project! {
     struct Watched<F> {
         #[pin]
-        stream: F,
+        stream: Option<F>,
         handed: Rc<Handed>,
         conn: Arc<Conn>,
         timer: Option<Pin<Box<Sleep>>>,
@@ -158,8 +159,9 @@ impl<F: Future<Output = ()>> Future for Watched<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        if this.stream.poll(cx).is_ready() {
+        let mut this = self.project();
+        let Some(stream) = this.stream.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+        if stream.poll(cx).is_ready() {
             return Poll::Ready(());
         }
         let Some(stalled) = this.handed.stalled_at() else { return Poll::Pending };
@@ -171,8 +173,11 @@ impl<F: Future<Output = ()>> Future for Watched<F> {
             timer.as_mut().reset(now.checked_add(limit).unwrap_or(now));
         }
         ready!(timer.as_mut().poll(cx));
-        // Dropping the stream unfinished resets it.
         this.conn.listener.mishaps.count(Mishap::Unread);
+        // Dropping the stream unfinished resets it. Its record is filed within the drop.
+        this.conn.set_cut(Some(Cut::Stalled));
+        this.stream.set(None);
+        this.conn.set_cut(None);
         Poll::Ready(())
     }
 }

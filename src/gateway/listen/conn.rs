@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::task::AtomicWaker;
@@ -26,9 +26,29 @@ pub struct Conn {
     trusted_at: AtomicU64,
     revoked: AtomicBool,
     closing: AtomicBool,
+    cut: Mutex<Option<Cut>>,
     /// A request's body was left unread: hang up slowly, or the answer is lost with it.
     pub(super) unread: AtomicBool,
     pub(super) waker: AtomicWaker,
+}
+
+/// Why the gateway cut an answer itself; what its record says then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Nobody read on for too long.
+    Stalled,
+    /// The node stopped, and the time to finish was over.
+    Drain,
+}
+
+impl Cut {
+    /// The name used in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stalled => "stalled",
+            Self::Drain => "drain",
+        }
+    }
 }
 
 /// How a connection is protected.
@@ -98,6 +118,7 @@ impl Conn {
             trusted_at: AtomicU64::new(generation),
             revoked: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            cut: Mutex::default(),
             unread: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
@@ -164,6 +185,17 @@ impl Conn {
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
         self.waker.wake();
+    }
+
+    /// Says why what ends now was cut; none again when only one answer of several was.
+    pub(super) fn set_cut(&self, cut: Option<Cut>) {
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = cut;
+    }
+
+    /// Why what ends now ends, if it is the gateway that cut it.
+    pub fn cut(&self) -> Option<Cut> {
+        let cut = *self.cut.lock().unwrap_or_else(PoisonError::into_inner);
+        cut.or_else(|| self.listener.is_over().then_some(Cut::Drain))
     }
 
     pub(super) fn is_closing(&self) -> bool {

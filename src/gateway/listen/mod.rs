@@ -22,7 +22,7 @@ mod worker;
 
 pub use self::body::{BodyProblem, RequestBody};
 pub use self::calls::{Answer, Handler};
-pub use self::conn::{ClientCertificate, Conn, TlsFacts, TlsVersion};
+pub use self::conn::{ClientCertificate, Conn, Cut, TlsFacts, TlsVersion};
 pub use self::forwarded::consumer;
 pub use self::head::{HeadProblem, check_head};
 pub use self::shared::{ListenerShared, Mishap, Mishaps};

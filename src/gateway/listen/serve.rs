@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::accept::Arrival;
 use super::calls::{Answer, Calls, Handler, Streams};
-use super::conn::Conn;
+use super::conn::{Conn, Cut};
 use super::handshake::{begins_with_preface, secure};
 use super::io::{Io, Scratch, Stream};
 use super::pulse::Pulse;
@@ -187,6 +187,7 @@ fn note_end(end: &End, conn: &Conn, pulse: &Pulse) {
         End::Alarm(Alarm::HeadSlow) => pulse.in_head().then_some(Mishap::HeadSlow),
         End::Alarm(Alarm::Unread) => {
             pulse.break_off();
+            conn.set_cut(Some(Cut::Stalled));
             Some(Mishap::Unread)
         }
     };

@@ -26,6 +26,8 @@ pub struct ListenerShared {
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) tls: Option<ServerTls>,
     pub(super) draining: AtomicBool,
+    /// The time to finish is over: what is still open is cut.
+    over: AtomicBool,
     count: AtomicU32,
     next: AtomicU64,
     by_address: Mutex<HashMap<IpAddr, u32>>,
@@ -147,6 +149,7 @@ impl ListenerShared {
             trusted_proxies: listener.trusted_proxies.clone(),
             tls,
             draining: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             count: AtomicU32::new(0),
             next: AtomicU64::new(1),
             by_address: Mutex::default(),
@@ -206,6 +209,16 @@ impl ListenerShared {
     pub(super) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.each(|conn| conn.close());
+    }
+
+    /// Notes that what is open now is about to be cut.
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::Release);
+    }
+
+    /// Whether what ends now is cut.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// Reads the files of TLS again; nothing on a listener without.

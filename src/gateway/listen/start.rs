@@ -28,9 +28,6 @@ pub struct Workers<B> {
     pub count: usize,
     /// Makes the handler of worker `n`, on that worker's thread and within its runtime.
     pub make: Arc<dyn Fn(usize) -> Handler<B> + Send + Sync>,
-    /// Called on a worker's thread whenever it has nothing more to do at the moment: the time to hand
-    /// over what was gathered.
-    pub on_park: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Why a node cannot listen.
@@ -202,6 +199,7 @@ impl Listening {
             sleep(Duration::from_millis(5)).await;
         }
         let left = self.open();
+        self.listeners.iter().for_each(|listener| listener.end());
         self.end.send_replace(true);
         let threads = std::mem::take(&mut self.threads);
         let joined = tokio::task::spawn_blocking(move || {

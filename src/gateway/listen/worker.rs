@@ -22,12 +22,9 @@ pub(super) fn spawn<B: Answer>(
     end: watch::Receiver<bool>,
 ) -> io::Result<JoinHandle<()>> {
     let make = Arc::clone(&workers.make);
-    let on_park = Arc::clone(&workers.on_park);
     thread::Builder::new().name(format!("helan-worker-{number}")).spawn(move || {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .on_thread_park(move || on_park())
-            .build_local(LocalOptions::default());
+        let runtime =
+            Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         match runtime {
             Ok(runtime) => runtime.block_on(async move {
                 let tools = Tools { handler: make(number), scratch: scratch() };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{Hidden, Recorder, Trail};
+use crate::domain::{Denial, ItemName};
 use crate::gateway::decide::{Asker, Permit, STANDING, names_grant};
 use crate::gateway::identify::{self, Identity};
 use crate::gateway::limit::Slot;
@@ -15,6 +16,7 @@ use crate::gateway::refusal::Refusal;
 use crate::gateway::request::Declared;
 use crate::gateway::route::Target;
 use crate::journal::{Decided, Proved, QuotaUse};
+use crate::policy::Written;
 use crate::shape::Report;
 
 impl Trail {
@@ -39,7 +41,6 @@ impl Trail {
         self.decided.mode = Some(target.entry.mode);
         self.entry = Some(target.entry.metrics.clone());
         self.names(target);
-        self.subject(target);
     }
 
     /// Notes the names of parameters and body members.
@@ -52,8 +53,8 @@ impl Trail {
     }
 
     fn subject(&mut self, target: &Target) {
-        let hashed = target.subject.as_ref().map(|s| self.recorder.hash(Hidden::Subject, s));
-        self.decided.subjects = hashed.into_iter().collect();
+        let hash = |subject: &String| self.recorder.hash(Hidden::Subject, subject);
+        self.decided.subjects = target.subjects.iter().map(hash).collect();
     }
 
     /// Notes what was declared; what is not registered is the caller's text, and stays a keyed hash.
@@ -75,11 +76,11 @@ impl Trail {
         if let Some(choice) = &declared.grant {
             let known = choice == STANDING || names_grant(view, asker, &target.entry, choice);
             self.decided.choice = known.then(|| choice.clone());
-            self.decided.checks.insert(Cow::Borrowed("choice"), known);
+            self.checked("choice", known);
         }
         self.decided.matter.clone_from(&declared.matter);
         if let Some(fits) = declared.case_fits {
-            self.decided.checks.insert(Cow::Borrowed("case"), fits);
+            self.checked("case", fits);
         }
     }
 
@@ -95,11 +96,22 @@ impl Trail {
         self.decided.items = permit.items().to_vec();
         self.decided.articles = permit.articles().iter().map(|c| c.cited()).collect();
         if !target.uses.is_empty() {
-            self.decided.checks.insert(Cow::Borrowed("items-used"), true);
+            self.checked("items-used", true);
         }
         if permit.grant().is_some_and(|written| !written.grant.scope.is_empty()) {
-            self.decided.checks.insert(Cow::Borrowed("scope"), true);
+            self.checked("scope", true);
         }
+    }
+
+    /// Notes the grant that was looked at last, where the answer is no.
+    pub fn refused_under(&mut self, written: &Written) {
+        self.decided.grant = Some(written.grant.id.clone());
+        self.decided.grant_version = Some(written.version.clone());
+    }
+
+    /// Notes the verdict of a check outside the memo.
+    pub fn checked(&mut self, name: &'static str, passed: bool) {
+        self.decided.checks.insert(Cow::Borrowed(name), passed);
     }
 
     /// Notes what the department answered.
@@ -121,9 +133,24 @@ impl Trail {
     /// Notes what shaping let through.
     pub fn shaped(&mut self, report: &Report) {
         self.finished.items.clone_from(&report.items);
+        self.finished.masked.clone_from(&report.masked_items);
         self.finished.rows = Some(report.rows_out);
-        self.finished.drift = report.unknown;
+        self.finished.drift = report.unknown.saturating_add(report.mistyped);
+        self.finished.mistyped = report.mistyped;
+        self.finished.mask_failures = report.mask_failed;
         self.finished.newest = report.newest;
+    }
+
+    /// Notes a file that passes whole, with all its items; nobody counts its rows.
+    pub fn passed(&mut self, items: &[ItemName]) {
+        self.finished.items = items.to_vec();
+    }
+
+    /// Notes that the caller holds the answer already: nothing of it leaves.
+    pub fn kept_back(&mut self) {
+        self.finished.items.clear();
+        self.finished.masked.clear();
+        self.finished.rows = None;
     }
 }
 
@@ -149,16 +176,25 @@ pub(super) fn refused(decided: &mut Decided, code: &'static str, refusal: &Refus
     if matches!(refusal, Refusal::OutOfScope { .. }) {
         decided.checks.insert(Cow::Borrowed("scope"), false);
     }
+    if matches!(refusal, Refusal::Denied { denial: Denial::ItemNotGranted, .. })
+        && !decided.used.is_empty()
+    {
+        decided.checks.insert(Cow::Borrowed("items-used"), false);
+    }
 }
 
 /// How a caller was proved, as records say it.
 fn proofs(identity: &Identity) -> Vec<Proved> {
     match identity {
         Identity::Anonymous => vec![Proved::Anonymous],
-        Identity::Caller(caller) => vec![match caller.proved {
-            identify::Proved::Certificate | identify::Proved::Name => Proved::Certificate,
-            identify::Proved::Token => Proved::Token,
-            identify::Proved::Key => Proved::Key,
-        }],
+        Identity::Caller(caller) => caller.proofs.iter().map(|proved| proof(*proved)).collect(),
+    }
+}
+
+fn proof(proved: identify::Proved) -> Proved {
+    match proved {
+        identify::Proved::Certificate | identify::Proved::Name => Proved::Certificate,
+        identify::Proved::Token => Proved::Token,
+        identify::Proved::Key => Proved::Key,
     }
 }

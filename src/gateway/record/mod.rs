@@ -27,7 +27,7 @@ use crate::gateway::metrics::{Ending, EntryMetrics};
 use crate::gateway::refusal::Refusal;
 use crate::gateway::request::Inbound;
 use crate::gateway::worker::Worker;
-use crate::journal::{Decided, Finished, OpenCall, Spent, Ticket};
+use crate::journal::{Decided, Finished, OpenCall, Spent, Ticket, Undo};
 
 pub use self::fold::Folds;
 pub use self::recorder::{Hidden, Recorder};
@@ -43,17 +43,22 @@ const ROOM: u64 = 4096;
 #[derive(Debug)]
 pub struct Trail {
     recorder: Arc<Recorder>,
-    address: IpAddr,
     conn: Arc<Conn>,
+    address: IpAddr,
     began: Instant,
     decided: Decided,
     finished: Finished,
     open: Option<OpenCall>,
     ticket: Option<Ticket>,
+    /// Whether `decided` is known to be on disk.
+    is_durable: bool,
     slot: Option<Slot>,
     entry: Option<EntryMetrics>,
     origin: Option<HeaderValue>,
+    /// Whether what it leaves in the journal is settled.
     closed: bool,
+    /// Whether the counters know of it.
+    counted: bool,
 }
 
 impl Trail {
@@ -68,17 +73,19 @@ impl Trail {
         recorder.zone_metrics.in_flight.inc();
         Self {
             recorder: Arc::clone(recorder),
-            address,
             conn: Arc::clone(&request.conn),
+            address,
             began: request.began,
             decided,
             finished,
             open: None,
             ticket: None,
+            is_durable: false,
             slot: None,
             entry: None,
             origin: request.head.headers.get(header::ORIGIN).cloned(),
             closed: false,
+            counted: false,
         }
     }
 
@@ -175,6 +182,7 @@ impl Trail {
     pub async fn durable(&mut self) -> Result<(), Refusal> {
         let Some(ticket) = &self.ticket else { return Err(Refusal::RecordFailed) };
         if ticket.durable().await.is_ok() {
+            self.is_durable = true;
             return Ok(());
         }
         // What is not on record did not happen: it counts toward no quota and is never finished.
@@ -213,9 +221,9 @@ impl Trail {
         describe::refused(&mut self.decided, code, refusal);
         if let Some(opened) = self.recorder.folds.count(&self.recorder, &self.decided, self.address)
         {
-            // Durable or not, the count that closes the fold holds this one and outlives an outage.
-            opened.await;
+            // The fold answers for it now, even if the caller hangs up meanwhile.
             self.closed = true;
+            opened.await;
             return;
         }
         if self.decide().is_err() || self.durable().await.is_err() {
@@ -267,12 +275,38 @@ impl Trail {
         let took = self.began.elapsed();
         self.finished.time = self.decided.time.plus_millis(millis(took));
         self.finished.duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if let Some(open) = self.open.take() {
+        let Some(open) = self.open.take() else { return };
+        if self.is_durable {
             open.finish(&self.finished);
+        } else {
+            // The caller left before it was known: a place in a quota is used by durable calls only.
+            let undo = self.slot.take().map(|slot| Undo::new(move || slot.undo()));
+            open.finish_or(&self.finished, undo);
         }
     }
 
-    fn count(&self, ending: Ending) {
+    /// Files a call that nobody brought to its end: its caller hung up, or the gateway cut it.
+    fn abort(&mut self) {
+        if let Some(cut) = self.conn.cut()
+            && self.finished.outcome == ABORTED
+        {
+            self.finished.outcome = Cow::Borrowed(cut.as_str());
+        }
+        if self.ticket.is_none() {
+            self.decided.outcome = self.finished.outcome.clone();
+            if self.decide().is_err() {
+                let outcome = self.finished.outcome.clone();
+                self.recorder.journal.uncounted(self.recorder.zone, outcome, 1);
+            }
+        }
+        self.finish();
+    }
+
+    fn count(&mut self, ending: Ending) {
+        if self.counted {
+            return;
+        }
+        self.counted = true;
         let zone = &self.recorder.zone_metrics;
         zone.ended(ending);
         zone.answered.inc();
@@ -281,6 +315,7 @@ impl Trail {
         if let Some(entry) = &self.entry {
             entry.bytes.inc_by(self.finished.bytes);
             entry.drift.inc_by(self.finished.drift);
+            entry.mask_failures.inc_by(self.finished.mask_failures);
             match ending {
                 Ending::Answered => entry.answered.inc(),
                 Ending::Refused => entry.refused.inc(),
@@ -295,17 +330,10 @@ pub const ABORTED: &str = "aborted-by-caller";
 
 impl Drop for Trail {
     fn drop(&mut self) {
-        if self.closed {
-            return;
+        if !self.closed {
+            self.closed = true;
+            self.abort();
         }
-        self.closed = true;
-        if self.ticket.is_none() {
-            self.decided.outcome = Cow::Borrowed(ABORTED);
-            if self.decide().is_err() {
-                self.recorder.journal.uncounted(self.recorder.zone, ABORTED, 1);
-            }
-        }
-        self.finish();
         self.count(Ending::Broken);
     }
 }

@@ -15,6 +15,7 @@ const DEEPEST: usize = 16;
 pub fn check_body(target: &mut Target, body: &[u8]) -> Result<Vec<u8>, Refusal> {
     let value: Checked = serde_json::from_slice(body).map_err(|_| Refusal::BodyNotValid)?;
     walk(target, &value.0, &mut String::new(), 0)?;
+    target.names.sort_unstable();
     serde_json::to_vec(&value.0).map_err(|_| Refusal::BodyNotValid)
 }
 
@@ -70,7 +71,10 @@ fn walk(
                 | Value::Array(_)
                 | Value::Object(_) => value.to_string(),
             };
-            target.names.push(path.as_str().into());
+            // Once, however many elements an array has: names are written down.
+            if !target.names.iter().any(|name| **name == *path.as_str()) {
+                target.names.push(path.as_str().into());
+            }
             target.note(&rule, &text)
         }
     }

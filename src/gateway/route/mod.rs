@@ -20,6 +20,12 @@ use crate::policy::Place;
 pub use self::body::check_body;
 pub use self::path::{Path, normalize};
 
+/// Most uses of items in one request; a body could name them without end.
+const USES: usize = 1024;
+
+/// Most data subjects in one request, so that each of them is on record.
+const SUBJECTS: usize = 64;
+
 /// What a request is for.
 #[derive(Debug)]
 pub struct Target {
@@ -35,8 +41,8 @@ pub struct Target {
     pub uses: Vec<Use>,
     /// Names of the parameters sent, sorted.
     pub names: Vec<Arc<str>>,
-    /// The value that names the data subject, kept only as a keyed hash.
-    pub subject: Option<String>,
+    /// The values that name data subjects, each once; kept only as keyed hashes.
+    pub subjects: Vec<String>,
     /// Entity tags the caller holds already (`If-None-Match`).
     pub if_none_match: Vec<String>,
 }
@@ -63,6 +69,9 @@ impl Target {
 
     /// Notes what a parameter works on.
     fn note(&mut self, rule: &Parameter, value: &str) -> Result<(), Refusal> {
+        if self.uses.len() >= USES {
+            return Err(Refusal::ParameterNotValid);
+        }
         if rule.names {
             for name in value.split(',') {
                 let item = listed_item(&self.entry, name).ok_or(Refusal::ParameterNotValid)?;
@@ -72,8 +81,11 @@ impl Target {
             let value = (rule.usage == ParameterUse::Filter).then(|| value.to_owned());
             self.uses.push(Use { item: item.clone(), value });
         }
-        if rule.subject {
-            self.subject = Some(value.to_owned());
+        if rule.subject && !self.subjects.iter().any(|known| known == value) {
+            if self.subjects.len() >= SUBJECTS {
+                return Err(Refusal::ParameterNotValid);
+            }
+            self.subjects.push(value.to_owned());
         }
         Ok(())
     }
@@ -102,7 +114,7 @@ pub fn route(view: &PreparedView, head: &Parts, path: &Path) -> Result<Target, R
         forward: String::with_capacity(128),
         uses: Vec::new(),
         names: Vec::new(),
-        subject: None,
+        subjects: Vec::new(),
         if_none_match: tags(&head.headers),
     };
     target.forward.push_str(&entry.base);

@@ -1,10 +1,13 @@
 //! What readers see, of a folder at rest and of one that is written.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use helan::cli::records::{Folder, QueryArgs, TailArgs, query, tail};
 use helan::domain::{EntryId, GrantId, Zone};
-use helan::journal::{AdminWrite, Clock, Event, Finished, Reader};
+use helan::journal::{
+    AdminWrite, Clock, Event, Finished, FoldPhase, Folded, Freeze, Journal, Reader, ViewSwapped,
+};
 use uuid::Uuid;
 
 use super::{call, decided, open, read, until};
@@ -86,6 +89,92 @@ fn a_query_joins_calls_and_finds_them_by_what_they_were() {
         assert_eq!(rows(&QueryArgs { until: soon, ..args.clone() }), rows(&args));
         let writes = rows(&args).into_iter().filter(|row| row["event"]["event"] == "admin-write");
         assert_eq!(writes.count(), 1);
+    }
+}
+
+fn text(args: &QueryArgs) -> String {
+    let mut out = Vec::new();
+    query(&QueryArgs { json: false, ..args.clone() }, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn fold(journal: &Journal, phase: FoldPhase, fold: Uuid, count: u64) {
+    let event = Folded {
+        time: journal.clamp(Clock::system().now()),
+        fold,
+        zone: Zone::Opening,
+        phase,
+        code: "no-such-entry".to_owned(),
+        organization: None,
+        application: None,
+        address: Some("192.0.2.0/24".to_owned()),
+        count,
+    };
+    journal.note_within(Zone::Opening, &Event::Folded(event)).wait().unwrap();
+}
+
+#[test]
+fn a_query_for_a_code_tells_of_calls_that_are_only_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    let asked = QueryArgs { outcome: Some("no-such-entry".to_owned()), ..asked(folder.path()) };
+    assert!(!text(&asked).contains("besides"), "nothing is counted yet");
+
+    let whole = Uuid::now_v7();
+    fold(&journal, FoldPhase::Opened, whole, 1);
+    fold(&journal, FoldPhase::Closed, whole, 40);
+    journal.uncounted(Zone::Opening, "no-such-entry", 3);
+    journal.uncounted(Zone::Opening, "another-code", 5);
+    until("the sum is written", || text(&asked).contains("3 no-such-entry that the journal"));
+    assert!(text(&asked).contains("own: 40 no-such-entry in folds"), "{}", text(&asked));
+    fold(&journal, FoldPhase::Opened, Uuid::now_v7(), 1);
+    assert!(text(&asked).contains("at least 41 no-such-entry in folds"), "{}", text(&asked));
+    assert_eq!(rows(&asked).len(), 4, "programs are given the events");
+    let elsewhere =
+        QueryArgs { entry: Some(EntryId::parse("police/other").unwrap()), ..asked.clone() };
+    assert!(!text(&elsewhere).contains("besides"), "counts know of no entry");
+    journal.close();
+}
+
+#[test]
+fn people_read_what_events_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    let time = journal.clamp(Clock::system().now());
+    let freeze = Freeze {
+        time,
+        kind: "grant".to_owned(),
+        id: "g-002".to_owned(),
+        by: "ops".to_owned(),
+        reason: Some("a complaint".to_owned()),
+    };
+    journal.keep(&Event::Frozen(freeze.clone()));
+    journal.keep(&Event::Thawed(Freeze { reason: None, ..freeze }));
+    journal.keep(&Event::ViewSwapped(ViewSwapped {
+        time,
+        zone: Zone::Sharing,
+        from: None,
+        to: "0123456789abcdef".to_owned(),
+        cause: "signal".to_owned(),
+        files: BTreeMap::new(),
+        gains: vec!["one".to_owned()],
+        losses: Vec::new(),
+    }));
+    fold(&journal, FoldPhase::Opened, Uuid::now_v7(), 1);
+    journal.close();
+
+    let mut tailed = Vec::new();
+    let args = TailArgs { folder: at(folder.path()), follow: false, lines: 9, json: false };
+    tail(&args, &mut tailed).unwrap();
+    for shown in [text(&asked(folder.path())), String::from_utf8(tailed).unwrap()] {
+        for said in [
+            "grant g-002 by ops: a complaint",
+            "grant g-002 by ops\n",
+            "sharing 0123456789ab by signal: 1 gains, 0 losses",
+            "opening opened: at least 1 no-such-entry from 192.0.2.0/24",
+        ] {
+            assert!(shown.contains(said), "{said}: {shown}");
+        }
     }
 }
 

@@ -141,3 +141,42 @@ fn a_row_with_two_columns_to_pick_by_does_not_leave() {
 
     assert_eq!(shape(&plan, answer).unwrap().0, "姓名\r\n");
 }
+
+#[test]
+fn quotes_count_as_the_reader_counts_them() {
+    let plan = compile(&people(), &keep(&["name"]), &[]).unwrap();
+
+    // A stray one in a bare field opens nothing.
+    assert_eq!(shape(&plan, "姓名,新\n5\" 管,1\n").unwrap().0, "姓名\r\n\"5\"\" 管\"\r\n");
+    assert!(shape(&plan, "姓名,新\na,5\" 管").is_ok());
+    // Two of them do not close what the third opened.
+    for cut in ["新,姓名\nx\"y,\"张", "新,姓名\nx,\"张\"\"", "新,姓名\nx,\"张\n"] {
+        assert!(matches!(shape(&plan, cut), Err(ShapeError::Incomplete { .. })), "{cut}");
+    }
+    for whole in ["新,姓名\nx,\"张\"", "新,姓名\nx,\"张\"\"\"", "新,姓名\nx,\"张\"\n", "新,姓名\n"]
+    {
+        assert!(shape(&plan, whole).is_ok(), "{whole}");
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_tells_what_was_let_through() {
+    let mut items = keep(&["name"]);
+    let mask = Action::Mask(Mask::IdNumber { first: 1, last: 2 });
+    items.push(("id_no".to_owned().try_into().unwrap(), mask));
+    let plan = compile(&people(), &items, &[]).unwrap();
+    let mut shaper = helan::shape::Shaper::new(plan, None);
+    let mut out = Vec::new();
+    assert_eq!(shaper.so_far(), helan::shape::Report::default());
+
+    shaper.push("姓名,id_no\n张,bad\n李,640104199003070018\n王,\"6".as_bytes(), &mut out).unwrap();
+    assert!(shaper.finish(&mut out).is_err());
+
+    let report = shaper.so_far();
+    assert_eq!((report.rows_out, report.masked, report.mask_failed), (2, 1, 1));
+    let names = |items: &[helan::domain::ItemName]| {
+        items.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&report.items), ["name", "id_no"]);
+    assert_eq!(names(&report.masked_items), ["id_no"]);
+}

@@ -55,7 +55,6 @@ pub(crate) fn workers() -> Workers<Body> {
         make: Arc::new(|_| -> Handler<Body> {
             Rc::new(|conn, request| Box::pin(answer(conn, request)))
         }),
-        on_park: Arc::new(|| ()),
     }
 }
 

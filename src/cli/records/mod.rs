@@ -1,5 +1,11 @@
 //! `helan records tail` and `helan records query`: what the records say, to people and programs.
 
+mod counted;
+
+mod progress;
+
+mod text;
+
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,9 +14,11 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use self::counted::Counted;
+use self::progress::Progress;
+use self::text::{CallLine, Content, HEADING};
 use super::BadConfiguration;
 pub use super::places::Folder;
-
 use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
 use crate::journal::{ALLOWED, Decided, Event, Finished, ReadError, Reader, Record};
 
@@ -169,16 +177,10 @@ fn show(record: &Record, json: bool, out: &mut impl Write) -> io::Result<()> {
         Ok(Event::Decided(decided)) => {
             writeln!(out, "{:>9} decided       {}", record.seq, CallLine(&decided, None))
         }
-        Ok(Event::Finished(finished)) => writeln!(
-            out,
-            "{:>9} finished      {} {} {} {}",
-            record.seq,
-            finished.time,
-            finished.transaction,
-            finished.outcome,
-            finished.status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
-        ),
-        Ok(event) => writeln!(out, "{:>9} {:<13} {}", record.seq, event.name(), event.time()),
+        Ok(event) => {
+            let (name, time, content) = (event.name(), event.time(), Content(&event));
+            writeln!(out, "{:>9} {name:<13} {time} {content}", record.seq)
+        }
         Err(_) => writeln!(out, "{:>9} (of a later version)", record.seq),
     }
 }
@@ -191,34 +193,55 @@ fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError
     };
     let open = |cause| RecordsError::Open { folder: folder.clone(), cause };
     let mut problems = Vec::new();
-    let mut calls: HashMap<Uuid, (Record, Box<Decided>)> = HashMap::new();
+    let mut asked = Asked { args, calls: HashMap::new(), counted: args.counts() };
+    let mut progress = Progress::start();
     if !args.json {
         writeln!(out, "{HEADING}")?;
     }
     for record in reader.map_err(open)? {
         let Some(record) = sound(record, &mut problems) else { continue };
-        if args.passes_over(&record, calls.is_empty()) {
+        progress.at(|| record.event().ok().map(|event| event.time()));
+        if args.passes_over(&record, asked.calls.is_empty()) {
             continue;
         }
         let Ok(event) = record.event() else { continue };
-        if args.is_past(event.time()) && calls.is_empty() {
+        if args.is_past(event.time()) && asked.calls.is_empty() {
             break;
         }
+        if asked.take(record, event, out)? {
+            break;
+        }
+    }
+    drop(progress);
+    asked.finish(out)?;
+    finish(problems)
+}
+
+/// A query under way.
+struct Asked<'a> {
+    args: &'a QueryArgs,
+    /// Decided, and not ended so far.
+    calls: HashMap<Uuid, (Record, Box<Decided>)>,
+    counted: Option<Counted<'a>>,
+}
+
+impl Asked<'_> {
+    /// Takes an event in; says whether nothing that follows can have been asked for.
+    fn take(&mut self, record: Record, event: Event, out: &mut impl Write) -> io::Result<bool> {
+        let args = self.args;
         match event {
             Event::Decided(decided) if args.wants(&decided) => {
-                calls.insert(decided.transaction, (record, decided));
+                self.calls.insert(decided.transaction, (record, decided));
             }
             Event::Finished(finished) => {
-                if let Some(call) = calls.remove(&finished.transaction) {
+                if let Some(call) = self.calls.remove(&finished.transaction) {
                     args.answer(&call, Some((&record, &finished)), out)?;
-                    if args.transaction.is_some() {
-                        break;
-                    }
+                    return Ok(args.transaction.is_some());
                 }
             }
             Event::Decided(_) => {}
             Event::Recovered(recovered) => {
-                for call in recovered.unfinished.iter().filter_map(|id| calls.remove(id)) {
+                for call in recovered.unfinished.iter().filter_map(|id| self.calls.remove(id)) {
                     args.answer(&call, None, out)?;
                 }
                 args.answer_event(&record, &Event::Recovered(recovered), out)?;
@@ -231,19 +254,51 @@ fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError
             | Event::ViewSwapped(_)
             | Event::Frozen(_)
             | Event::Thawed(_)
-            | Event::AdminWrite(_)) => args.answer_event(&record, &other, out)?,
+            | Event::AdminWrite(_)) => {
+                if !args.count(self.counted.as_mut(), &other) {
+                    args.answer_event(&record, &other, out)?;
+                } else if args.json {
+                    writeln!(out, "{}", serde_json::json!({ "event": raw(&record)? }))?;
+                }
+            }
         }
+        Ok(false)
     }
-    let mut open: Vec<_> = calls.into_values().collect();
-    open.sort_unstable_by_key(|(record, _)| record.seq);
-    for call in &open {
-        args.answer(call, None, out)?;
+
+    /// Shows the calls that have no end, and what was only counted.
+    fn finish(self, out: &mut impl Write) -> io::Result<()> {
+        let mut open: Vec<_> = self.calls.into_values().collect();
+        open.sort_unstable_by_key(|(record, _)| record.seq);
+        for call in &open {
+            self.args.answer(call, None, out)?;
+        }
+        if let Some(counted) = self.counted.filter(|c| !self.args.json && !c.is_empty()) {
+            writeln!(out, "{counted}")?;
+        }
+        out.flush()
     }
-    out.flush()?;
-    finish(problems)
 }
 
 impl QueryArgs {
+    /// Where calls without a record of their own are counted, if one code is asked for. Counts know of
+    /// no entry, grant or transaction.
+    fn counts(&self) -> Option<Counted<'_>> {
+        let is_narrow = self.entry.is_some() || self.grant.is_some() || self.transaction.is_some();
+        self.outcome.as_deref().filter(|_| !is_narrow).map(Counted::new)
+    }
+
+    /// Counts an event, if it is a count of what was asked for; says whether it is.
+    fn count(&self, counted: Option<&mut Counted<'_>>, event: &Event) -> bool {
+        let is_asked = match (&self.organization, event) {
+            (None, _) => true,
+            (wanted, Event::Folded(folded)) => folded.organization == *wanted,
+            (Some(_), _) => false,
+        };
+        is_asked
+            && self.is_in_time(event.time())
+            && counted.is_some_and(|counted| counted.take(event))
+    }
+
     /// The earliest moment of interest.
     fn start(&self) -> Option<Timestamp> {
         // A transaction tells its own time (UUIDv7).
@@ -327,7 +382,7 @@ impl QueryArgs {
         if self.json {
             return writeln!(out, "{}", serde_json::json!({ "event": raw(record)? }));
         }
-        writeln!(out, "{} {}", event.time(), event.name())
+        writeln!(out, "{} {} {}", event.time(), event.name(), Content(event))
     }
 }
 
@@ -343,38 +398,6 @@ fn outcome_of<'a>(decided: &'a Decided, finished: Option<&'a Finished>) -> &'a s
         Some(finished) if decided.outcome == ALLOWED => &finished.outcome,
         None if decided.outcome == ALLOWED => "unfinished",
         Some(_) | None => &decided.outcome,
-    }
-}
-
-const HEADING: &str = "time                     transaction                          outcome                  \
-     status organization           entry                                    grant                \
-     bytes       ms";
-
-/// A call on one line; without a known end if only its decision is shown.
-#[expect(clippy::option_option, reason = "not asked about, asked and unknown, known")]
-struct CallLine<'a>(&'a Decided, Option<Option<&'a Finished>>);
-
-impl std::fmt::Display for CallLine<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(decided, end) = self;
-        let finished = end.flatten();
-        let outcome = if end.is_some() { outcome_of(decided, finished) } else { &decided.outcome };
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        write!(
-            f,
-            "{} {} {:<24} {:<6} {:<22} {:<40} {:<20}",
-            decided.time,
-            decided.transaction,
-            outcome,
-            or_dash(finished.and_then(|end| end.status).map(|status| status.to_string())),
-            or_dash(decided.organization.as_ref().map(ToString::to_string)),
-            or_dash(decided.entry.as_ref().map(ToString::to_string)),
-            or_dash(decided.grant.as_ref().map(ToString::to_string)),
-        )?;
-        match finished {
-            Some(end) => write!(f, " {:<11} {}", end.bytes, end.duration_us / 1_000),
-            None => Ok(()),
-        }
     }
 }
 

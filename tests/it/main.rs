@@ -20,6 +20,7 @@ mod support;
 mod architecture;
 mod decisions;
 mod demo;
+mod deployment;
 mod faults;
 mod identify;
 mod journal;

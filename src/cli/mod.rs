@@ -123,6 +123,16 @@ pub fn run(cli: &Cli) -> Exit {
     }
 }
 
+/// Starts the log: one JSON object a line. `RUST_LOG` sets how much.
+fn log_to<W>(writer: W)
+where
+    W: for<'w> tracing_subscriber::fmt::MakeWriter<'w> + Send + Sync + 'static,
+{
+    let level = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(level).with_writer(writer).init();
+}
+
 fn say(error: &anyhow::Error) {
     // With standard error gone there is nobody left to tell.
     drop(writeln!(std::io::stderr(), "helan: {error:#}"));

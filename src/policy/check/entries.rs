@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Checking, Subject, interface, law, paths};
 use crate::domain::{
-    Entry, EntryId, MaskId, Mode, OpeningClass, ProfileId, Sensitivity, SharingClass, UpdateCycle,
-    Zone,
+    Entry, EntryId, MaskId, Mode, OpeningClass, Sensitivity, SharingClass, UpdateCycle, Zone,
 };
+use crate::policy::rules::Profile;
 
 pub(super) fn check(checking: &mut Checking<'_>) {
     let sources = checking.sources;
@@ -88,8 +88,8 @@ fn sharing(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry) {
         let finding = super::Finding::error(subject.clone(), pointer, message, mend);
         checking.findings.push(finding.citing(law::measures("§16")));
     }
-    if let (true, Some(profile)) = (own, checking.profile(Zone::Sharing)) {
-        withholding(checking, subject, entry, profile);
+    if let (true, Some(profile)) = (own || item.is_some(), checking.profile(Zone::Sharing)) {
+        withholding(checking, subject, entry, &profile);
     }
     let conditions = sharing.conditions.as_deref().unwrap_or("").trim();
     if sharing.class == SharingClass::Conditional && conditions.is_empty() {
@@ -106,13 +106,13 @@ fn sharing(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry) {
     }
 }
 
-fn withholding(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, profile: ProfileId) {
+fn withholding(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, profile: &Profile) {
     let sharing = &entry.sharing;
-    let article = law::withholding(profile);
-    let accepted = sharing.basis.iter().any(|basis| law::withholds(profile, basis.rank));
+    let article = law::withholding(profile.id);
+    let accepted = sharing.basis.iter().any(|basis| profile.withholding.contains(&basis.rank));
     if !accepted && !sharing.basis.is_empty() {
         let message =
-            format!("no basis given has a rank on which {profile} lets data be withheld (I1)");
+            format!("no basis given has a rank on which {} lets data be withheld (I1)", profile.id);
         let mend = "cite a rule of higher rank, or choose `conditional`";
         checking.breach(article, (subject, "/sharing/basis"), message, mend);
     }

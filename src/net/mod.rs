@@ -6,6 +6,8 @@ mod endpoint;
 
 mod get;
 
+pub mod headers;
+
 mod hex;
 
 pub mod jwks;

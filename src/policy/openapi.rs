@@ -25,7 +25,8 @@ pub(crate) fn parse(name: &Path, text: &str) -> Result<Vec<Node>, Vec<Fault>> {
     serde_json::from_str(text).map(|value| vec![without_places(value)]).map_err(|error| {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).max(1);
         let at = Position { line: number(error.line()), column: number(error.column()) };
-        vec![Fault { at, message: format!("this is no JSON: {error}"), mend: None }]
+        let mend = "close what is open before it, and quote names and texts";
+        vec![Fault::new(at, format!("this is no JSON: {error}"), mend)]
     })
 }
 

@@ -18,6 +18,7 @@
 mod support;
 
 mod architecture;
+mod checking;
 mod decisions;
 mod demo;
 mod deployment;
@@ -27,6 +28,7 @@ mod journal;
 mod listening;
 mod planted;
 mod policies;
+mod readme;
 mod real;
 mod refusals;
 mod reloading;

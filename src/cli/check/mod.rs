@@ -144,13 +144,15 @@ fn last_good(config: &Config, policies: &Path) -> Option<Sources> {
 }
 
 fn counts(sources: &Sources) -> String {
-    format!(
-        "{} organizations, {} entries, {} grants, {} agreements",
-        sources.organizations.len(),
-        sources.entries.len(),
-        sources.grants.len(),
-        sources.agreements.len()
-    )
+    let entries = sources.entries.len();
+    let entries = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
+    [
+        some(sources.organizations.len(), "organization"),
+        entries,
+        some(sources.grants.len(), "grant"),
+        some(sources.agreements.len(), "agreement"),
+    ]
+    .join(", ")
 }
 
 fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {

@@ -93,6 +93,7 @@ fn with_token(shown: &Shown, application: &str, path: &str) -> String {
     )
 }
 
+#[expect(clippy::too_many_lines, reason = "one part after the other, nothing to share")]
 fn open_calls(shown: &Shown) -> Vec<Call> {
     let burst = format!(
         "for i in 1 2 3 4; do curl -sS -i {}; echo; done",

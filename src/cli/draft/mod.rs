@@ -133,8 +133,8 @@ mod tests {
         assert_eq!(errors(folder.path()), Vec::<String>::new());
     }
 
-    /// What generators write: Spring, with a wrapper and `*/*`; FastAPI, with `null` among the types;
-    /// and one by hand, with references for everything and a tree.
+    /// What generators write: one with a wrapper and `*/*`, one with `null` among the types; and one by
+    /// hand, with references for everything and a tree.
     const REAL: [(&str, &str); 3] = [
         (
             "json",

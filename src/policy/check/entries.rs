@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Checking, Subject, interface, law, paths};
 use crate::domain::{
-    Entry, EntryId, MaskId, Mode, OpeningClass, Sensitivity, SharingClass, UpdateCycle, Zone,
+    Entry, EntryId, MaskId, Mode, OpeningClass, OpeningReview, Sensitivity, SharingClass,
+    Timestamp, UpdateCycle, Zone,
 };
 use crate::policy::rules::Profile;
 
@@ -123,6 +124,23 @@ fn withholding(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, pr
     }
 }
 
+/// Whoever reviewed was a filed steward of the provider on that day.
+fn reviewed(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, review: &OpeningReview) {
+    let Some(provider) = checking.sources.organizations.get(&entry.id.organization()) else {
+        return;
+    };
+    let day = Timestamp::start_of(review.date);
+    let mut stewards = provider.stewards.iter();
+    if !stewards.any(|steward| steward.person == review.person && steward.term.contains(day)) {
+        let message = format!(
+            "`{}` was no filed steward of `{}` on that day (I16)",
+            review.person, provider.id
+        );
+        let mend = "correct the person or the day, or file the steward";
+        checking.breach(law::measures("§27"), (subject, "/opening/review/person"), message, mend);
+    }
+}
+
 fn opening(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry) {
     let opening = &entry.opening;
     for (name, mask) in &opening.masks {
@@ -154,6 +172,9 @@ fn opening(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry) {
         let message = "opened, and no confidentiality review is recorded (I4)";
         let mend = "add `review:` with person, date and document";
         checking.breach(law::measures("§28"), (subject, "/opening/class"), message, mend);
+    }
+    if let Some(review) = &opening.review {
+        reviewed(checking, subject, entry, review);
     }
     if let Some(upstream) = &opening.upstream {
         interface::upstream(checking, subject, "/opening/upstream", (&entry.id, upstream));

@@ -183,7 +183,7 @@ fn parse<'a>(file: &'a SourceFile, rules: &mut Vec<Rule<'a>>, problems: &mut Vec
             Err(found) => {
                 problems.extend(found.into_iter().map(|(message, mend)| {
                     problem::at(&file.path, &file.text, start, message, mend)
-                }))
+                }));
             }
         }
     }

@@ -35,7 +35,7 @@ use anyhow::Context as _;
 #[command(
     name = "helan",
     version,
-    after_help = "Start with `helan demo`: a working city on this machine.\nExit codes: 0 fine, 1 refused or failed, 64 bad usage, 78 bad configuration."
+    after_help = "Start with a working city on this machine:\n  helan demo\nPublish an interface, and see what is wrong with it and who could call it:\n  helan draft --openapi my-api.yaml --organization tax --name payers > payers.yaml\n  helan check --policies policies\n  helan explain --policies policies --application housing/desk --entry tax/payers\nRun a node, and read what it recorded:\n  helan serve --config /etc/helan/helan.yaml\n  helan records query --records /var/lib/helan/records --outcome no-grant\nExit codes: 0 fine, 1 refused or failed, 64 bad usage, 78 bad configuration."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -49,9 +49,18 @@ enum Command {
     Draft(draft::Draft),
     Explain(explain::Explain),
     Demo(demo::Demo),
+    #[command(
+        after_help = "Examples:\n  helan keys make --folder /var/lib/helan/keys\n  helan keys credential --folder /var/lib/helan/keys\n  helan keys admin --folder /var/lib/helan/keys --name operator-1"
+    )]
     Keys(keys::KeysArgs),
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  helan records query --records demo/records --outcome no-grant\n  helan records tail --records demo/records -f"
+    )]
     Records(records::Records),
+    #[command(
+        after_help = "Example:\n  helan token --key issuer.pem --issuer https://id.city.example --subject housing/desk --audience helan\nThe key set that verifies such tokens: helan keys jwks --key issuer.pem"
+    )]
     Token(token::TokenArgs),
     Schema(schema::Schema),
 }
@@ -121,6 +130,16 @@ pub fn run(cli: &Cli) -> Exit {
             Exit::Failed
         }
     }
+}
+
+/// Starts the log: one JSON object a line. `RUST_LOG` sets how much.
+fn log_to<W>(writer: W)
+where
+    W: for<'w> tracing_subscriber::fmt::MakeWriter<'w> + Send + Sync + 'static,
+{
+    let level = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(level).with_writer(writer).init();
 }
 
 fn say(error: &anyhow::Error) {

@@ -8,6 +8,9 @@ use crate::run::{Options, start};
 /// Runs a node in the foreground until SIGTERM or SIGINT; SIGHUP reads policies and certificates
 /// again. Logs JSON to standard error; `RUST_LOG` sets how much.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  helan serve --config /etc/helan/helan.yaml\n  RUST_LOG=debug helan serve --config helan.yaml --last-good"
+)]
 pub struct Serve {
     /// The node's configuration (`helan schema config` describes it).
     #[arg(long)]
@@ -19,14 +22,7 @@ pub struct Serve {
 
 /// Serves until stopped.
 pub fn run(serve: &Serve) -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-        )
-        .with_writer(std::io::stderr)
-        .init();
+    super::log_to(std::io::stderr);
     let options = Options { clock: Clock::system(), last_good: serve.last_good };
     start(&serve.config, &options)?.until_stopped();
     Ok(())

@@ -49,11 +49,15 @@ pub fn read(path: &Path) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
 
 /// Reads a file of one document; everything wrong with it at once.
 pub fn read_yaml<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<T, Vec<Problem>> {
-    let text = text_of(path)?;
+    parse(path, &text_of(path)?)
+}
+
+/// The same of a text that is at hand; problems name the file at `path`.
+pub fn parse<T: DeserializeOwned + JsonSchema>(path: &Path, text: &str) -> Result<T, Vec<Problem>> {
     let all = |faults: Vec<Fault>| -> Vec<Problem> {
-        faults.into_iter().map(|fault| Problem::at(path, &text, fault)).collect()
+        faults.into_iter().map(|fault| Problem::at(path, text, fault)).collect()
     };
-    let nodes = yaml::parse(&text).map_err(all)?;
+    let nodes = yaml::parse(text).map_err(all)?;
     let [node] = nodes.as_slice() else {
         let at = nodes.get(1).map_or(Position::START, |node| node.at);
         return Err(all(vec![Fault::new(at, "one document is needed here", "keep one of them")]));
@@ -61,6 +65,14 @@ pub fn read_yaml<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<T, Vec
     let form = Form::<T>::new()
         .map_err(|error| vec![Problem::of_file(path, error.to_string(), "report this fault")])?;
     form.read(node).map_err(all)
+}
+
+/// Something wrong at a JSON pointer of a configuration that was found otherwise good.
+pub fn problem_at(path: &Path, pointer: &str, message: String, mend: &str) -> Problem {
+    let text = text_of(path).unwrap_or_default();
+    let nodes = yaml::parse(&text).unwrap_or_default();
+    let at = nodes.first().map_or(Position::START, |node| node.place(pointer));
+    Problem::at(path, &text, Fault::new(at, message, mend))
 }
 
 fn text_of(path: &Path) -> Result<String, Vec<Problem>> {

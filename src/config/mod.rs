@@ -14,8 +14,8 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::load::{load, places, read, read_yaml};
-use crate::domain::{ProfileId, Rate, Zone};
+pub use self::load::{load, parse, places, problem_at, read, read_yaml};
+use crate::domain::{Budget, ProfileId, Rate, Zone};
 
 /// The configuration of one node.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -85,22 +85,6 @@ pub struct ZoneConfig {
     /// Origins that pages in a browser may call from, in the opening zone; `*` for all.
     #[serde(default)]
     pub origins: Vec<String>,
-}
-
-/// A zone's share of the journal.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Budget {
-    /// Bytes that may wait to be synced.
-    pub pending_bytes: u64,
-    /// Bytes that may be written in a second, averaged over a minute.
-    pub bytes_per_second: u64,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { pending_bytes: 8 << 20, bytes_per_second: 32 << 20 }
-    }
 }
 
 /// Where a zone is reached, and what it bears.

@@ -4,6 +4,7 @@
 //! these types, so that a value that exists is a value that was checked.
 
 mod agreement;
+mod budget;
 mod credential;
 mod denial;
 mod entry;
@@ -18,6 +19,7 @@ mod uscc;
 mod zone;
 
 pub use self::agreement::{Agreement, AgreementState};
+pub use self::budget::Budget;
 pub use self::credential::{check_credentials, check_doubles, is_key_id};
 pub use self::denial::Denial;
 pub use self::entry::{

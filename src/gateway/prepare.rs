@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use http::Method;
 
 use crate::config::keys::Keys;
-use crate::domain::{Format, Interface, Mode, Parameter, Zone};
+use crate::domain::{EntryId, Format, Interface, Mode, Parameter, Zone};
 use crate::gateway::identify::{Credentials, CredentialsError};
 use crate::gateway::metrics::{EntryMetrics, Metrics};
 use crate::gateway::route;
@@ -102,7 +102,7 @@ pub enum PrepareError {
     #[error("the upstream of {entry} cannot be used: {cause}")]
     Upstream {
         /// The entry.
-        entry: String,
+        entry: EntryId,
         /// Why.
         cause: crate::upstream::UpstreamProblem,
     },
@@ -110,7 +110,7 @@ pub enum PrepareError {
     #[error("the items of {entry} cannot be shaped: {cause}")]
     Shape {
         /// The entry.
-        entry: String,
+        entry: EntryId,
         /// Why.
         cause: crate::shape::PlanError,
     },
@@ -124,7 +124,7 @@ pub enum PrepareError {
     #[error("`{method}` in the description of {entry} is no method")]
     Method {
         /// The entry.
-        entry: String,
+        entry: EntryId,
         /// The method as written.
         method: String,
     },
@@ -190,7 +190,7 @@ fn prepare(
         .description
         .operations
         .iter()
-        .map(|operation| PreparedOperation::new(entry.id.as_str(), operation, interface))
+        .map(|operation| PreparedOperation::new(&entry.id, operation, interface))
         .collect::<Result<_, _>>()?;
     Ok(Prepared {
         source: Arc::clone(source),
@@ -211,7 +211,7 @@ fn prove_plan(source: &EntrySource) -> Result<(), PrepareError> {
         source.entry.items.iter().map(|item| (item.name.clone(), Action::Keep)).collect();
     Plan::compile(&PlanSpec { entry: &source.entry, items: &items, scope: &[] })
         .map(drop)
-        .map_err(|cause| PrepareError::Shape { entry: source.entry.id.to_string(), cause })
+        .map_err(|cause| PrepareError::Shape { entry: source.entry.id.clone(), cause })
 }
 
 /// The upstream of an entry in this zone, with only the credentials issued for it.
@@ -231,19 +231,32 @@ fn upstream(
     let Some(upstream) = organization.upstreams.iter().find(|upstream| upstream.id == *id) else {
         return Ok(None);
     };
-    UpstreamConfig::compile(tools.upstreams, &provider, upstream, view.zone, tools.folder)
-        .map(Some)
-        .map_err(|cause| PrepareError::Upstream { entry: entry.id.to_string(), cause })
+    match UpstreamConfig::compile(tools.upstreams, &provider, upstream, view.zone, tools.folder) {
+        Ok(config) => Ok(Some(config)),
+        // One secret that this machine lacks keeps its entry from being called, not everybody's grants
+        // from taking effect.
+        Err(cause) if cause.is_absence() => {
+            tracing::error!(
+                entry = %entry.id,
+                upstream = %upstream.id,
+                zone = %view.zone,
+                error = %cause,
+                "the entry cannot be called on this node until its secret is there and policies are reloaded"
+            );
+            Ok(None)
+        }
+        Err(cause) => Err(PrepareError::Upstream { entry: entry.id.clone(), cause }),
+    }
 }
 
 impl PreparedOperation {
     fn new(
-        entry: &str,
+        entry: &EntryId,
         operation: &Operation,
         interface: &Interface,
     ) -> Result<Self, PrepareError> {
         let method = Method::from_bytes(operation.method.as_bytes()).map_err(|_| {
-            PrepareError::Method { entry: entry.to_owned(), method: operation.method.clone() }
+            PrepareError::Method { entry: entry.clone(), method: operation.method.clone() }
         })?;
         let segments = operation
             .template

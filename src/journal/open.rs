@@ -21,8 +21,7 @@ use super::recover::{Recovery, recover};
 use super::shared::Shared;
 use super::writer::Writer;
 use super::{Journal, Thread};
-use crate::config::Budget;
-use crate::domain::Zone;
+use crate::domain::{Budget, Zone};
 
 /// Where and how records are kept.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::clock::monotonic;
-use crate::config::Budget;
+use crate::domain::Budget;
 
 /// Over how long the bytes a second are averaged.
 const MINUTE_NS: u64 = 60_000_000_000;

@@ -11,8 +11,7 @@ use super::frame::encode;
 use super::queue::{Item, Kind, Queue};
 use super::room::Room;
 use super::settled::{Settled, lock};
-use crate::config::Budget;
-use crate::domain::{Timestamp, Zone};
+use crate::domain::{Budget, Timestamp, Zone};
 
 /// Figures for the metrics page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

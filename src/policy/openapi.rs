@@ -25,7 +25,8 @@ pub(crate) fn parse(name: &Path, text: &str) -> Result<Vec<Node>, Vec<Fault>> {
     serde_json::from_str(text).map(|value| vec![without_places(value)]).map_err(|error| {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).max(1);
         let at = Position { line: number(error.line()), column: number(error.column()) };
-        vec![Fault { at, message: format!("this is no JSON: {error}"), mend: None }]
+        let mend = "close what is open before it, and quote names and texts";
+        vec![Fault::new(at, format!("this is no JSON: {error}"), mend)]
     })
 }
 
@@ -228,6 +229,12 @@ impl<'n> Reading<'n> {
                 Some("path") => Place::Path,
                 Some("query") => Place::Query,
                 Some("header") => Place::Header,
+                // Nobody's cookie is forwarded; an interface that can do without is called without.
+                Some("cookie")
+                    if !node.get("required").is_some_and(|node| node.kind == Kind::Bool(true)) =>
+                {
+                    continue;
+                }
                 Some("cookie") => {
                     let message =
                         format!("the parameter `{name}` is a cookie, and none is forwarded");
@@ -301,7 +308,7 @@ mod tests {
     #[test]
     fn what_cannot_be_matched_or_followed_is_refused_where_it_stands() {
         let text = "openapi: 3.1.0\npaths:\n  /a/{id}.json:\n    get: {}\n  /{x}:\n    get:\n      parameters:\n      \
-             - $ref: other.yaml#/x\n      - $ref: '#/nowhere'\n      - {name: c, in: cookie}\n      - {name: y, in: path}\n";
+             - $ref: other.yaml#/x\n      - $ref: '#/nowhere'\n      - {name: c, in: cookie, required: true}\n      - {name: y, in: path}\n";
 
         let faults = description(text).unwrap_err().join("\n");
 

@@ -8,15 +8,15 @@ use std::time::SystemTime;
 use tokio::runtime::Handle;
 
 use super::Options;
+use super::place::located;
 use crate::cli::BadConfiguration;
 use crate::config::Config;
-use crate::config::problem::Problem;
+use crate::config::problem::{self, Problem};
 use crate::domain::{ProfileId, Zone};
 use crate::gateway::identify::{KeyFiles, KeySets};
 use crate::gateway::{PreparedView, Tools};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{self, Good};
-use crate::policy::rules::RulesProblem;
 use crate::policy::{Rules, View, good};
 
 /// The rules of each zone, read again only when their files change.
@@ -50,9 +50,7 @@ impl RuleBook {
         {
             return Ok(Arc::clone(rules));
         }
-        let rules = Rules::load(profile, &folder)
-            .map_err(|problems| problems.iter().map(rules_problem).collect::<Vec<_>>())?;
-        let rules = Arc::new(rules);
+        let rules = Arc::new(Rules::load(profile, &folder)?);
         read.insert(profile, (stamp, Arc::clone(&rules)));
         Ok(rules)
     }
@@ -161,24 +159,15 @@ pub(super) fn compile(
         let rules = book.of(zone, good.origins.root())?;
         let view = View::compile(zone, &good.sources, rules, generation);
         let prepared = PreparedView::prepare(view, &good.sources, tools).map_err(|errors| {
-            errors.iter().map(|e| problem(tools.folder, e)).collect::<Vec<_>>()
+            let about = (good.sources.as_ref(), good.origins.as_ref());
+            let mut problems: Vec<_> =
+                errors.iter().flat_map(|error| located(about, zone, error)).collect();
+            problem::sort(&mut problems);
+            problems
         })?;
         views.insert(zone, prepared);
     }
     Ok(Loaded { good, views })
-}
-
-/// A problem of the rules among the others.
-pub(crate) fn rules_problem(found: &RulesProblem) -> Problem {
-    Problem {
-        line: u32::try_from(found.line).unwrap_or(u32::MAX),
-        column: u32::try_from(found.column).unwrap_or(u32::MAX),
-        ..Problem::of_file(&found.file, found.message.clone(), found.mend.clone())
-    }
-}
-
-fn problem(folder: &Path, error: &crate::gateway::PrepareError) -> Problem {
-    Problem::of_file(folder, error.to_string(), "mend the entry or its upstream")
 }
 
 /// How many of them are errors.
@@ -194,6 +183,7 @@ pub(super) fn say(problems: &[Problem]) {
             line = problem.line,
             column = problem.column,
             message = %problem.message,
+            mend = problem.mend.as_deref().unwrap_or(""),
             "the policies cannot be put in force"
         );
     }

@@ -8,6 +8,8 @@ mod load;
 
 mod parts;
 
+mod place;
+
 mod workers;
 
 use std::path::Path;
@@ -23,8 +25,8 @@ use crate::config::Config;
 use crate::journal::Clock;
 
 use self::control::{Control, Held};
-pub(crate) use self::load::rules_problem;
 use self::parts::Parts;
+pub(crate) use self::place::{located, upstream_of};
 
 /// How to start.
 #[derive(Clone, Debug)]

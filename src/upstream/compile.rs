@@ -72,6 +72,24 @@ pub enum UpstreamProblem {
     User,
 }
 
+impl UpstreamProblem {
+    /// Whether all that is wrong is that this machine does not hold the secret.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::SecretUnset { .. } => true,
+            Self::SecretRead { cause, .. } => cause.kind() == io::ErrorKind::NotFound,
+            Self::Url(_)
+            | Self::Trust(_)
+            | Self::AuthoritiesWithoutTls
+            | Self::SecretExposed { .. }
+            | Self::SecretText
+            | Self::HeaderName { .. }
+            | Self::HeaderTwice { .. }
+            | Self::User => false,
+        }
+    }
+}
+
 /// A department's interface, ready to be called from one zone.
 #[derive(Debug)]
 pub struct UpstreamConfig {

@@ -87,7 +87,7 @@ fn first_byte(address: &str, path: &str) -> (u16, String, Duration) {
 
 #[test]
 fn no_first_byte_leaves_before_its_record_is_durable() {
-    let Some(strace) = tool("strace", &["/usr/bin/strace"]) else { return };
+    let Some(strace) = tool("strace", &["strace"]) else { return };
     let city = City::start();
     let path = "/ecology/air-quality";
     let quick = first_byte(&city.shown.opening, path);
@@ -107,7 +107,7 @@ fn no_first_byte_leaves_before_its_record_is_durable() {
 
 #[test]
 fn a_disk_that_fails_lets_no_data_out_and_service_comes_back_by_itself() {
-    let Some(strace) = tool("strace", &["/usr/bin/strace"]) else { return };
+    let Some(strace) = tool("strace", &["strace"]) else { return };
     let city = City::start();
     let path = "/ecology/air-quality";
     assert_eq!(first_byte(&city.shown.opening, path).0, 200);

@@ -19,8 +19,10 @@ mod support;
 
 mod answers;
 mod architecture;
+mod checking;
 mod decisions;
 mod demo;
+mod deployment;
 mod faults;
 mod identify;
 mod journal;
@@ -29,6 +31,7 @@ mod operating;
 mod path;
 mod planted;
 mod policies;
+mod readme;
 mod real;
 mod refusals;
 mod reloading;

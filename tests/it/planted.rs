@@ -161,7 +161,9 @@ fn nothing_planted_is_found_in_records_logs_metrics_answers_or_the_working_folde
     }
     let mut found = Vec::new();
     files(city.dir.path(), &mut found);
-    assert!(found.iter().any(|path| path.ends_with("log")), "the log was not searched");
+    let log = fs::read_to_string(city.work().join("log")).unwrap();
+    assert!(log.lines().count() > 1 && log.contains("\"stopped\""), "the log says nothing: {log}");
+    assert!(found.contains(&city.work().join("log")), "the log was not searched");
     for path in found {
         let bytes = fs::read(&path).unwrap();
         for planted in PLANTED {

@@ -217,7 +217,7 @@ paths:
 
 #[test]
 fn nginx_serves_files_through_the_gate() {
-    let Some(nginx) = tool("nginx", &["/usr/sbin/nginx"]) else { return };
+    let Some(nginx) = tool("nginx", &["nginx"]) else { return };
     let city = City::start();
     let root = city.dir.path().join("www");
     fs::create_dir_all(root.join("files")).unwrap();
@@ -258,8 +258,8 @@ fn nginx_serves_files_through_the_gate() {
 
 #[test]
 fn prometheus_scrapes_and_answers_a_query() {
-    let Some(prometheus) = tool("prometheus", &["/usr/bin/prometheus"]) else { return };
-    let Some(promtool) = tool("promtool", &["/usr/bin/promtool"]) else { return };
+    let Some(prometheus) = tool("prometheus", &["prometheus"]) else { return };
+    let Some(promtool) = tool("promtool", &["promtool"]) else { return };
     let city = City::start();
     for _ in 0..3 {
         assert_eq!(get(&format!("{}/transport/bus-stops", city.shown.opening)).0, 200);

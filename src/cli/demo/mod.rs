@@ -30,6 +30,9 @@ const DAY: i64 = 86_400;
 
 /// A working city: departments' interfaces, the gateway in front, calls ready to paste.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  helan demo --dir demo --port-base 18080\nThe calls it prints are also in demo/demo.json; what the gateway logs is in demo/log."
+)]
 pub struct Demo {
     /// Folder to work in; made if it is not there, and emptied if it holds an earlier demonstration.
     #[arg(long, default_value = "demo")]
@@ -49,6 +52,9 @@ struct Ports(u16);
 impl Ports {
     const UPSTREAMS: [(&str, u16); 4] = [("rest", 10), ("files", 11), ("slow", 12), ("drift", 13)];
 
+    /// The port that the city is written with for the first of them; the others follow.
+    const WRITTEN: u16 = 18_100;
+
     fn address(self, offset: u16) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.0.saturating_add(offset)).into()
     }
@@ -58,12 +64,24 @@ impl Ports {
         Some(self.address(*offset))
     }
 
-    /// Puts this demonstration's addresses in place of those that the city is written with.
+    /// Puts this demonstration's addresses in place of those that the city is written with, in one
+    /// pass: an address that was put in place may look like one that is written.
     fn place(self, text: &str) -> String {
-        let written = 18_100;
-        Self::UPSTREAMS.iter().zip(written..).fold(text.to_owned(), |text, ((_, offset), port)| {
-            text.replace(&format!("127.0.0.1:{port}"), &self.address(*offset).to_string())
-        })
+        const HOST: &str = "127.0.0.1:";
+        let mut pieces = text.split(HOST);
+        let mut out = pieces.next().unwrap_or("").to_owned();
+        for piece in pieces {
+            let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+            let (port, rest) = piece.split_at_checked(digits).unwrap_or((piece, ""));
+            let known = port.parse::<u16>().ok().and_then(|port| port.checked_sub(Self::WRITTEN));
+            let known = known.and_then(|at| Self::UPSTREAMS.get(usize::from(at)));
+            match known {
+                Some((_, offset)) => out.push_str(&self.address(*offset).to_string()),
+                None => out.extend([HOST, port]),
+            }
+            out.push_str(rest);
+        }
+        out
     }
 }
 
@@ -95,6 +113,8 @@ struct Application {
 /// Runs the demonstration until it is interrupted.
 pub fn run(demo: &Demo, out: &mut dyn Write) -> anyhow::Result<()> {
     let dir = prepare_folder(&demo.dir)?;
+    // The terminal is for the calls; what the gateway has to say goes where `serve` would say it.
+    super::log_to(fs::File::create(dir.join("log"))?);
     let ports = Ports(demo.port_base);
     let clock = Clock::system();
     let policies = dir.join("policies");
@@ -133,7 +153,7 @@ pub fn run(demo: &Demo, out: &mut dyn Write) -> anyhow::Result<()> {
     let running = crate::run::start(&config, &crate::run::Options { clock, last_good: false })?;
     let json = serde_json::to_string_pretty(&shown)?;
     private(&dir.join("demo.json"), &json)?;
-    print(&shown, &config, out)?;
+    print(&shown, &dir, out)?;
     running.until_stopped();
     interfaces.shutdown_background();
     Ok(())
@@ -154,9 +174,10 @@ fn prepare_folder(dir: &Path) -> anyhow::Result<PathBuf> {
             fs::remove_dir_all(&old)?;
         }
     }
-    let stale = dir.join("demo.json");
-    if stale.exists() {
-        fs::remove_file(stale)?;
+    for stale in ["demo.json", "log"].map(|name| dir.join(name)) {
+        if stale.exists() {
+            fs::remove_file(stale)?;
+        }
     }
     fs::write(marker, "This folder is made anew by each `helan demo`.\n")?;
     Ok(dir)
@@ -211,7 +232,9 @@ fn credentials(
 }
 
 fn configuration(dir: &Path, ports: Ports, server: &certificates::Issued) -> String {
-    let dir = dir.display();
+    // A path may hold what YAML would read as its own; a JSON text is a YAML text.
+    let quoted = |path: &Path| serde_json::Value::from(path.display().to_string()).to_string();
+    let inside = |name: &str| quoted(&dir.join(name));
     format!(
         "# Written by `helan demo`.\n\
          node: demo\n\
@@ -230,17 +253,23 @@ fn configuration(dir: &Path, ports: Ports, server: &certificates::Issued) -> Str
                  tls:\n          \
                    certificate: {certificate}\n          \
                    key: {key}\n          \
-                   clients: {{authorities: {dir}/certs/ca.pem, revoked: {dir}/certs/ca.crl}}\n\
+                   clients: {{authorities: {authorities}, revoked: {revoked}}}\n\
          admin: {{address: '{admin}'}}\n\
-         policies: {dir}/policies\n\
-         records: {dir}/records\n\
-         state: {dir}/state\n\
-         keys: {dir}/keys\n",
+         policies: {policies}\n\
+         records: {records}\n\
+         state: {state}\n\
+         keys: {keys}\n",
         opening = ports.address(0),
         sharing = ports.address(1),
         admin = ports.address(2),
-        certificate = server.certificate.display(),
-        key = server.key.display(),
+        certificate = quoted(&server.certificate),
+        key = quoted(&server.key),
+        authorities = inside("certs/ca.pem"),
+        revoked = inside("certs/ca.crl"),
+        policies = inside("policies"),
+        records = inside("records"),
+        state = inside("state"),
+        keys = inside("keys"),
     )
 }
 
@@ -257,24 +286,67 @@ fn stand_ins(ports: Ports) -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(runtime)
 }
 
-fn print(shown: &Shown, config: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
-    let color = std::io::stdout().is_terminal();
-    let (bold, dim, plain) = if color { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
-    writeln!(out, "{bold}A working city 贺兰示例城市{plain}")?;
+fn print(shown: &Shown, dir: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let paint = |code: &str, text: &str| {
+        if color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    };
+    writeln!(out, "{}", paint("1", "A working city · 示例城市已就绪"))?;
     writeln!(out, "  opening zone 开放平台  {}", shown.opening)?;
     writeln!(out, "  sharing zone 共享平台  {}", shown.sharing)?;
     writeln!(out, "  admin        管理接口  {}", shown.admin)?;
-    writeln!(out, "  configuration         {}\n", config.display())?;
+    writeln!(out, "  settings     节点配置  {}", dir.join("helan.yaml").display())?;
+    writeln!(out, "  log          运行日志  {}", dir.join("log").display())?;
+    let mut chapter = None;
     for call in &shown.calls {
+        if chapter != Some(call.chapter) {
+            chapter = Some(call.chapter);
+            writeln!(out, "\n{}", paint("1;36", &format!("== {}", call.chapter.title())))?;
+        }
         let ends = match (call.status, call.code) {
             (Some(status), Some(code)) => format!("{status} {code}"),
             (Some(status), None) => status.to_string(),
             (None, _) => "local".to_owned(),
         };
-        writeln!(out, "{bold}# {}{plain} ({ends}) {dim}{}{plain}", call.name, call.shows)?;
-        writeln!(out, "{}\n", call.command)?;
+        writeln!(out, "\n{} ({ends})", paint("1", &format!("# {}", call.name)))?;
+        let (english, chinese) = call.shows;
+        writeln!(out, "{}", paint("2", &format!("# {english}\n# {chinese}")))?;
+        writeln!(out, "{}", call.command)?;
     }
-    writeln!(out, "Ctrl-C ends it. 按 Ctrl-C 结束。")?;
+    writeln!(out, "\nCtrl-C ends it. 按 Ctrl-C 结束。")?;
     out.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_was_put_in_place_is_not_taken_for_one_that_is_written() {
+        // Base 18091 puts `rest` at 18101, which is where `files` is written.
+        let text =
+            "a: http://127.0.0.1:18100\nb: http://127.0.0.1:18101/x, 127.0.0.1:181001, 127.0.0.1:";
+
+        let placed = Ports(18_091).place(text);
+
+        assert_eq!(
+            placed,
+            "a: http://127.0.0.1:18101\nb: http://127.0.0.1:18102/x, 127.0.0.1:181001, 127.0.0.1:"
+        );
+    }
+
+    #[test]
+    fn a_folder_of_any_name_is_named_in_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("a: #b 'c' \"d\" 城");
+        fs::create_dir(&dir).unwrap();
+        let issued = Authority::make(&dir.join("certs")).unwrap().server().unwrap();
+        let file = dir.join("helan.yaml");
+        fs::write(&file, configuration(&dir, Ports(18_080), &issued)).unwrap();
+
+        let config = crate::config::load(&file).unwrap();
+
+        assert_eq!(config.policies, dir.join("policies"));
+    }
 }

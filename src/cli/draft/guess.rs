@@ -81,13 +81,13 @@ pub(super) fn usage<'i>(name: &str, items: &'i [Item]) -> (ParameterUse, Option<
         return (ParameterUse::Filter, item);
     }
     let usage = match plain.as_str() {
-        "page" | "pageno" | "page_no" | "pagenum" | "page_num" | "size" | "pagesize"
-        | "page_size" | "per_page" | "limit" | "offset" | "skip" | "top" | "cursor" | "next" => {
-            ParameterUse::Page
-        }
+        "page" | "pageno" | "page_no" | "pagenum" | "page_num" | "pageindex" | "current"
+        | "size" | "pagesize" | "page_size" | "per_page" | "limit" | "offset" | "skip" | "top"
+        | "cursor" | "next" => ParameterUse::Page,
         "sort" | "order" | "orderby" | "order_by" | "sort_by" | "sortby" => ParameterUse::Sort,
         "fields" | "select" | "columns" | "col" | "include" => ParameterUse::Select,
-        "format" | "indent" | "pretty" | "accept-language" => ParameterUse::Format,
+        "format" | "indent" | "pretty" | "accept-language" | "x-request-id"
+        | "x-correlation-id" => ParameterUse::Format,
         _ => ParameterUse::Filter,
     };
     (usage, None)

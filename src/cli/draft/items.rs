@@ -50,7 +50,7 @@ pub(super) fn find(root: &Node) -> Found {
         }
         None => schema,
     };
-    let mut walk = Walk { root, names: BTreeSet::new(), items: Vec::new() };
+    let mut walk = Walk { root, open: Vec::new(), names: BTreeSet::new(), items: Vec::new() };
     walk.object(row, "", 0);
     found.items = walk.items;
     found
@@ -72,7 +72,7 @@ fn answer<'n>(root: &'n Node, methods: &[&str]) -> Option<(Format, &'n Node)> {
             .filter_map(|member| follow(root, &member.value).ok()?.get("content"));
         good.next()?.members().iter().find_map(|media| {
             let schema = media.value.get("schema")?;
-            Some((format_of(&media.key)?, follow(root, schema).ok()?))
+            Some((format_of(&media.key)?, plain(root, schema)?))
         })
     })
 }
@@ -81,7 +81,8 @@ fn format_of(media: &str) -> Option<Format> {
     let media = media.to_ascii_lowercase();
     if media.contains("ndjson") {
         Some(Format::Ndjson)
-    } else if media.contains("json") {
+    } else if media.contains("json") || media == "*/*" {
+        // Some generators write `*/*` for what is JSON.
         Some(Format::Json)
     } else if media.starts_with("text/csv") {
         Some(Format::Csv)
@@ -98,7 +99,7 @@ fn rows<'n>(
     depth: usize,
 ) -> Option<(String, &'n Node)> {
     if let Some(items) = schema.get("items") {
-        let row = follow(root, items).ok()?;
+        let row = plain(root, items)?;
         return (!properties(root, row).is_empty()).then(|| (format!("{path}[]"), row));
     }
     if depth > DEEPEST {
@@ -131,15 +132,52 @@ fn envelope(root: &Node, schema: &Node, (path, rows): (&str, &str), envelope: &m
     }
 }
 
-/// The members of an object, with those of `allOf`.
+/// The members of an object, with those of what it is composed of; each once.
 fn properties<'n>(root: &'n Node, schema: &'n Node) -> Vec<(&'n str, &'n Node)> {
-    let parts = schema.get("allOf").map(Node::elements).unwrap_or_default().iter();
-    let parts = parts.filter_map(|part| follow(root, part).ok()).chain([schema]);
-    parts
-        .filter_map(|part| part.get("properties"))
-        .flat_map(Node::members)
-        .filter_map(|member| Some((member.key.as_str(), follow(root, &member.value).ok()?)))
-        .collect()
+    let mut members = Vec::new();
+    gather(root, schema, 0, &mut members);
+    members
+}
+
+fn gather<'n>(
+    root: &'n Node,
+    schema: &'n Node,
+    depth: usize,
+    members: &mut Vec<(&'n str, &'n Node)>,
+) {
+    let own = schema.get("properties").map(Node::members).unwrap_or_default();
+    for member in own {
+        if let Some(value) = plain(root, &member.value)
+            && !members.iter().any(|(known, _)| *known == member.key)
+        {
+            members.push((member.key.as_str(), value));
+        }
+    }
+    if depth < DEEPEST {
+        for key in ["allOf", "oneOf", "anyOf"] {
+            for part in schema.get(key).map(Node::elements).unwrap_or_default() {
+                if let Some(part) = plain(root, part) {
+                    gather(root, part, depth + 1, members);
+                }
+            }
+        }
+    }
+}
+
+/// A schema with its reference followed; of one that is something or null, the something.
+fn plain<'n>(root: &'n Node, node: &'n Node) -> Option<&'n Node> {
+    let schema = follow(root, node).ok()?;
+    for key in ["anyOf", "oneOf", "allOf"] {
+        let parts = schema.get(key).map(Node::elements).unwrap_or_default();
+        let mut telling =
+            parts.iter().filter(|part| part.get("type").and_then(Node::text) != Some("null"));
+        if let (Some(only), None) = (telling.next(), telling.next())
+            && schema.get("properties").is_none()
+        {
+            return follow(root, only).ok();
+        }
+    }
+    Some(schema)
 }
 
 /// The members of a JSON request body, by their path.
@@ -152,7 +190,7 @@ pub(super) fn members(root: &Node) -> Vec<String> {
                 .get(method)
                 .and_then(|operation| follow(root, operation.get("requestBody")?).ok())
                 .and_then(|body| body.get("content")?.get("application/json")?.get("schema"))
-                .and_then(|schema| follow(root, schema).ok());
+                .and_then(|schema| plain(root, schema));
             if let Some(schema) = schema {
                 leaves(root, schema, ("", 0), &mut members);
             }
@@ -176,22 +214,28 @@ fn leaves(root: &Node, schema: &Node, (path, depth): (&str, usize), out: &mut Ve
 
 struct Walk<'n> {
     root: &'n Node,
+    /// The objects that are being looked into: one within itself, as in a tree, leaves whole.
+    open: Vec<&'n Node>,
     names: BTreeSet<ItemName>,
     items: Vec<Item>,
 }
 
 impl<'n> Walk<'n> {
     fn object(&mut self, schema: &'n Node, path: &str, depth: usize) {
+        self.open.push(schema);
         for (name, schema) in properties(self.root, schema) {
             self.value(schema, &join(path, name), depth);
         }
+        self.open.pop();
     }
 
     fn value(&mut self, schema: &'n Node, path: &str, depth: usize) {
-        let inner = schema.get("items").and_then(|items| follow(self.root, items).ok());
-        if depth < DEEPEST && !properties(self.root, schema).is_empty() {
+        let inner = schema.get("items").and_then(|items| plain(self.root, items));
+        let again = |node: &Node| self.open.iter().any(|open| std::ptr::eq(*open, node));
+        let deeper = depth < DEEPEST && !again(schema) && !inner.is_some_and(again);
+        if deeper && !properties(self.root, schema).is_empty() {
             self.object(schema, path, depth + 1);
-        } else if let (Some(inner), true) = (inner, depth < DEEPEST) {
+        } else if let (Some(inner), true) = (inner, deeper) {
             self.value(inner, &format!("{path}[]"), depth + 1);
         } else if self.items.len() < MOST
             && let Some(name) = self.name(path)

@@ -28,9 +28,11 @@ impl Entry<'_> {
             |key: &str| self.root.get("info").and_then(|info| info.get(key)).and_then(Node::text);
         let name: String = info("title").unwrap_or(self.id.name()).chars().take(128).collect();
         let summary = info("description").map_or_else(|| name.clone(), str::to_owned);
-        let mut out = String::from(
-            "# Drafted from the interface description. Replace every FILL_IN, look at every REVIEW, then\n\
-             # run `helan check`.\n",
+        let mut out = format!(
+            "# Drafted from the interface description. Replace every FILL_IN, look at every REVIEW, lay the\n\
+             # description beside this file as {}, then run `helan check`.\n\
+             # 由接口描述生成：填写每个 FILL_IN，核对每个 REVIEW，将描述文件以上述名称放在本文件旁，再运行 helan check。\n",
+            self.file
         );
         let head = [
             format!("id: {}", self.id),
@@ -46,6 +48,7 @@ impl Entry<'_> {
             "  purposes: []  # REVIEW: what it may be used for; anything a grant names if empty".to_owned(),
             "opening:".to_owned(),
             "  class: closed  # REVIEW: open, desensitized or closed".to_owned(),
+            "  # review: {person: …, date: …, document: …}  # once it is not closed: who reviewed it (§28)".to_owned(),
             "update: other  # REVIEW: realtime, daily, weekly, monthly, quarterly, half-yearly, yearly".to_owned(),
             format!("published: {}", self.today),
         ];
@@ -55,6 +58,18 @@ impl Entry<'_> {
         self.items(&mut out);
         self.interface(&mut out, description);
         out
+    }
+
+    /// The path of the server that the description names, under which its paths lie.
+    fn base(&self) -> Option<String> {
+        let url = self.root.get("servers")?.elements().first()?.get("url")?.text()?;
+        let path = match url.split_once("://") {
+            Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+            None => url,
+        };
+        let path = path.trim_matches('/');
+        let plain = !path.is_empty() && !path.contains(['{', '?', '#', '%', ' ']);
+        plain.then(|| format!("/{path}"))
     }
 
     fn items(&self, out: &mut String) {
@@ -93,6 +108,9 @@ impl Entry<'_> {
             &format!("  upstream: FILL_IN  # one of `upstreams` in organizations/{upstream}.yaml"),
         );
         line_of(out, &format!("  description: {}", quoted(self.file)));
+        if let Some(base) = self.base() {
+            line_of(out, &format!("  base: {}", quoted(&base)));
+        }
         let format = match self.found.format {
             Format::Json => "json",
             Format::Ndjson => "ndjson",

@@ -86,6 +86,17 @@ fn choose(
     found: &mut Vec<Found>,
 ) {
     let node = document.find(pointer).unwrap_or(document);
+    if let Some(known) = alternatives(branches, pointer) {
+        let fault = match node.members().first() {
+            Some(member) => {
+                let message = format!("the key `{}` is not known here", member.key);
+                Fault::new(member.at, message, one_of(&member.key, &known))
+            }
+            None => Fault::new(node.at, "a key is missing here", one_of("", &known)),
+        };
+        found.push(Found { fault, vague: false });
+        return;
+    }
     let mut constants: Vec<(&str, &Value)> = Vec::new();
     let mut meant: Option<&Vec<ValidationError<'static>>> = None;
     for branch in branches {
@@ -118,6 +129,26 @@ fn choose(
         let fault = names(node, document.place(at), &options);
         found.push(Found { fault, vague: false });
     }
+}
+
+/// The keys of which one is needed, if each form lacks a key of its own.
+#[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum")]
+fn alternatives(branches: &[Vec<ValidationError<'static>>], pointer: &str) -> Option<Vec<String>> {
+    let mut keys: Vec<String> = Vec::new();
+    for branch in branches {
+        let mut lacking = branch.iter().filter_map(|error| match error.kind() {
+            ValidationErrorKind::Required { property } => {
+                (error.instance_path().as_str() == pointer).then(|| property.as_str())?
+            }
+            _ => None,
+        });
+        let (Some(key), None) = (lacking.next(), lacking.next()) else { return None };
+        if keys.iter().any(|known| known == key) {
+            return None;
+        }
+        keys.push(key.to_owned());
+    }
+    (keys.len() > 1).then_some(keys)
 }
 
 /// Whether a branch only says that `null` was possible.

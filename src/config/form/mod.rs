@@ -166,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn where_one_of_several_keys_is_needed_all_of_them_are_named() {
+        let faults = faults::<crate::domain::Secret>("env: TOKEN\n");
+
+        assert_eq!(
+            faults,
+            ["1:1 the key `env` is not known here | known are `file`, `environment`"]
+        );
+    }
+
+    #[test]
     fn a_day_that_does_not_exist_is_refused() {
         let faults = faults::<Entry>("published: 2026-02-30\n").join("\n");
 

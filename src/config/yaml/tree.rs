@@ -200,7 +200,8 @@ fn next<'a>(parser: &mut Source<'a>) -> Result<(Event<'a>, Span), Stop> {
 }
 
 fn syntax(info: &str, marker: Marker) -> Fault {
-    Fault { at: position(marker), message: format!("this is no YAML: {info}"), mend: None }
+    let mend = "close what is open before it – a bracket, a brace, a quote – or line up its spaces";
+    Fault::new(position(marker), format!("this is no YAML: {info}"), mend)
 }
 
 fn position(marker: Marker) -> Position {

@@ -26,4 +26,4 @@ pub use self::conn::{ClientCertificate, Conn, Cut, TlsFacts, TlsVersion};
 pub use self::forwarded::consumer;
 pub use self::head::{HeadProblem, check_head};
 pub use self::shared::{ListenerShared, Mishap, Mishaps};
-pub use self::start::{ListenError, Listening, Reloaded, Workers, start};
+pub use self::start::{ListenError, Listening, Reloaded, Workers, check_tls, start};

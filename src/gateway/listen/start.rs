@@ -116,6 +116,11 @@ fn open(
     Ok((socket, Arc::new(ListenerShared::new(zone, address, listener, tls))))
 }
 
+/// Whether the files of a listener's TLS could be used now.
+pub fn check_tls(tls: &TlsConfig) -> Result<(), TlsError> {
+    ServerTls::load(files(tls)).map(drop)
+}
+
 fn files(tls: &TlsConfig) -> TlsFiles {
     TlsFiles {
         certificate: tls.certificate.clone(),

@@ -165,8 +165,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::Budget;
     use crate::config::keys::Keys;
+    use crate::domain::Budget;
     use crate::domain::Zone;
     use crate::gateway::metrics::Metrics;
     use crate::journal::{Clock, Journal, JournalOptions, Reader};

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Checking, Subject, interface, law, paths};
 use crate::domain::{
-    Entry, EntryId, MaskId, Mode, OpeningClass, ProfileId, Sensitivity, SharingClass, UpdateCycle,
-    Zone,
+    Entry, EntryId, MaskId, Mode, OpeningClass, OpeningReview, Sensitivity, SharingClass,
+    Timestamp, UpdateCycle, Zone,
 };
+use crate::policy::rules::Profile;
 
 pub(super) fn check(checking: &mut Checking<'_>) {
     let sources = checking.sources;
@@ -88,8 +89,8 @@ fn sharing(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry) {
         let finding = super::Finding::error(subject.clone(), pointer, message, mend);
         checking.findings.push(finding.citing(law::measures("§16")));
     }
-    if let (true, Some(profile)) = (own, checking.profile(Zone::Sharing)) {
-        withholding(checking, subject, entry, profile);
+    if let (true, Some(profile)) = (own || item.is_some(), checking.profile(Zone::Sharing)) {
+        withholding(checking, subject, entry, &profile);
     }
     let conditions = sharing.conditions.as_deref().unwrap_or("").trim();
     if sharing.class == SharingClass::Conditional && conditions.is_empty() {
@@ -106,13 +107,13 @@ fn sharing(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry) {
     }
 }
 
-fn withholding(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, profile: ProfileId) {
+fn withholding(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, profile: &Profile) {
     let sharing = &entry.sharing;
-    let article = law::withholding(profile);
-    let accepted = sharing.basis.iter().any(|basis| law::withholds(profile, basis.rank));
+    let article = law::withholding(profile.id);
+    let accepted = sharing.basis.iter().any(|basis| profile.withholding.contains(&basis.rank));
     if !accepted && !sharing.basis.is_empty() {
         let message =
-            format!("no basis given has a rank on which {profile} lets data be withheld (I1)");
+            format!("no basis given has a rank on which {} lets data be withheld (I1)", profile.id);
         let mend = "cite a rule of higher rank, or choose `conditional`";
         checking.breach(article, (subject, "/sharing/basis"), message, mend);
     }
@@ -120,6 +121,23 @@ fn withholding(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, pr
         let message = "withheld, and no reason is given (I1)";
         let mend = "write the reason under `sharing.reason`";
         checking.breach(article, (subject, "/sharing/reason#"), message, mend);
+    }
+}
+
+/// Whoever reviewed was a filed steward of the provider on that day.
+fn reviewed(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, review: &OpeningReview) {
+    let Some(provider) = checking.sources.organizations.get(&entry.id.organization()) else {
+        return;
+    };
+    let day = Timestamp::start_of(review.date);
+    let mut stewards = provider.stewards.iter();
+    if !stewards.any(|steward| steward.person == review.person && steward.term.contains(day)) {
+        let message = format!(
+            "`{}` was no filed steward of `{}` on that day (I16)",
+            review.person, provider.id
+        );
+        let mend = "correct the person or the day, or file the steward";
+        checking.breach(law::measures("§27"), (subject, "/opening/review/person"), message, mend);
     }
 }
 
@@ -154,6 +172,9 @@ fn opening(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry) {
         let message = "opened, and no confidentiality review is recorded (I4)";
         let mend = "add `review:` with person, date and document";
         checking.breach(law::measures("§28"), (subject, "/opening/class"), message, mend);
+    }
+    if let Some(review) = &opening.review {
+        reviewed(checking, subject, entry, review);
     }
     if let Some(upstream) = &opening.upstream {
         interface::upstream(checking, subject, "/opening/upstream", (&entry.id, upstream));

@@ -7,6 +7,7 @@ use crate::domain::{
     Agreement, AgreementState, Authority, Entry, Grant, GrantState, OrganizationKind, ProfileId,
     SharingClass, Timestamp, Zone,
 };
+use crate::policy::rules::Needs;
 
 /// Longest term, in milliseconds: 24 months, the longest of them.
 const LONGEST: i64 = 731 * 86_400_000;
@@ -169,36 +170,60 @@ fn law_of(checking: &mut Checking<'_>, subject: &Subject, grant: &Grant, entry: 
         let mend = "add `authorization:` with title and article";
         checking.breach(law::order("§2"), (subject, "/consumer"), message, mend);
     }
-    let withheld = entry.sharing.class == SharingClass::Withheld;
-    if withheld && grant.negotiation.is_none() {
-        let message = "the entry is withheld, and no negotiation is recorded";
-        let mend = "add `negotiation:` with date and document";
-        checking.breach(law::measures("§16"), (subject, "/entry"), message, mend);
+    if let Some(profile) = checking.profile(Zone::Sharing) {
+        needs(checking, (subject, grant), profile.needs(strictest(entry, grant)), profile.id);
+        approvals(checking, subject, grant, (entry, profile.id));
     }
-    approvals(checking, subject, grant, (entry, withheld));
+}
+
+/// The strictest class among the items granted: what the profile asks for depends on it.
+fn strictest(entry: &Entry, grant: &Grant) -> SharingClass {
+    let granted = entry.items.iter().filter(|item| grant.items.contains(&item.name));
+    granted.map(|item| entry.class_of(item)).max().unwrap_or(entry.sharing.class)
+}
+
+/// What the profile asks of a written grant for items of this class.
+fn needs(
+    checking: &mut Checking<'_>,
+    (subject, grant): (&Subject, &Grant),
+    needs: &Needs,
+    profile: ProfileId,
+) {
+    for by in &needs.approvals {
+        if !grant.approvals.iter().any(|approval| approval.by == *by) {
+            let name = match by {
+                Authority::Provider => "provider",
+                Authority::Bureau => "bureau",
+            };
+            let message = format!("the approval of the {name} is missing");
+            let mend = format!("add an approval `by: {name}`");
+            checking.breach(law::approval(profile), (subject, "/approvals#"), message, mend);
+        }
+    }
+    if !needs.basis.contains(&grant.basis.rank) {
+        let message = format!("{profile} lets no use of these items rest on a rule of this rank");
+        let mend = "cite a rule of higher rank";
+        checking.breach(law::basis(profile), (subject, "/basis/rank"), message, mend);
+    }
+    let negotiation = grant.negotiation.as_ref();
+    if needs.negotiation && negotiation.is_none() {
+        let message = "items are withheld, and no negotiation is recorded";
+        let mend = "add `negotiation:` with date and document";
+        checking.breach(law::negotiation(profile), (subject, "/items"), message, mend);
+    } else if needs.coordination && negotiation.is_some_and(|negotiation| !negotiation.coordinated)
+    {
+        let message = "items are withheld, and the bureau did not coordinate";
+        let mend = "have the bureau coordinate, and add `coordinated: true`";
+        checking.breach(law::negotiation(profile), (subject, "/negotiation"), message, mend);
+    }
 }
 
 fn approvals(
     checking: &mut Checking<'_>,
     subject: &Subject,
     grant: &Grant,
-    (entry, withheld): (&Entry, bool),
+    (entry, profile): (&Entry, ProfileId),
 ) {
-    let Some(profile) = checking.profile(Zone::Sharing) else { return };
-    let bureau = match profile {
-        ProfileId::Yc2018 => true,
-        ProfileId::Sc809 => withheld,
-    };
-    let has = |by: Authority| grant.approvals.iter().any(|approval| approval.by == by);
-    for (by, needed, name) in
-        [(Authority::Provider, true, "provider"), (Authority::Bureau, bureau, "bureau")]
-    {
-        if needed && !has(by) {
-            let message = format!("the approval of the {name} is missing");
-            let mend = format!("add an approval `by: {name}`");
-            checking.breach(law::approval(profile), (subject, "/approvals#"), message, mend);
-        }
-    }
     for (at, approval) in grant.approvals.iter().enumerate() {
         let pointer = format!("/approvals/{at}/organization");
         let Some(organization) = checking.sources.organizations.get(&approval.organization) else {

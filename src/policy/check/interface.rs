@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use http::HeaderName;
+
 use super::{Checking, Subject, paths};
 use crate::config::yaml::escape;
 use crate::domain::{Entry, EntryId, Interface, Parameter, ParameterUse, UpstreamId};
+use crate::net::headers::{goes_no_further, never_leaves};
 use crate::policy::{EntrySource, Operation, Place};
 
 pub(super) fn check(checking: &mut Checking<'_>, subject: &Subject, source: &EntrySource) {
@@ -28,6 +31,7 @@ pub(super) fn check(checking: &mut Checking<'_>, subject: &Subject, source: &Ent
         meaning(checking, (subject, &pointer), entry, (name, parameter));
     }
     body(checking, subject, entry, &source.description.operations);
+    headers(checking, subject, source);
     overlaps(checking, &entry.id, &source.description.operations);
 }
 
@@ -59,7 +63,8 @@ fn described(
     let all = || operations.iter().flat_map(|operation| &operation.parameters);
     let mut said = BTreeSet::new();
     for parameter in all() {
-        let known = interface.parameters.contains_key(&parameter.name);
+        let stopped = parameter.place == Place::Header && goes_no_further(&parameter.name);
+        let known = stopped || interface.parameters.contains_key(&parameter.name);
         if !known && said.insert(&parameter.name) {
             let message = format!("it is not said what the parameter `{}` means", parameter.name);
             let mend = format!(
@@ -136,17 +141,20 @@ fn meaning(
     }
 }
 
+/// Bodies: JSON is checked member by member, another kind passes only if it is said to select nothing.
 fn body(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, operations: &[Operation]) {
-    let body = entry.interface.as_ref().and_then(|interface| interface.body.as_ref());
-    let taken = operations.iter().any(|operation| !operation.bodies.is_empty());
-    match body {
-        None if taken => {
-            let message = "the description takes request bodies, and it is not said what they hold";
+    let Some(interface) = &entry.interface else { return };
+    let taken: BTreeSet<&str> =
+        operations.iter().flat_map(|operation| &operation.bodies).map(String::as_str).collect();
+    let json = taken.iter().any(|kind| is_json(kind));
+    match &interface.body {
+        None if json => {
+            let message = "the description takes JSON bodies, and it is not said what they hold";
             let mend = "add `body:` with its members; until then such calls are refused";
             checking.warn((subject, "/interface"), message, mend);
         }
-        Some(_) if !taken && !operations.is_empty() => {
-            let message = "no operation of the description takes a body";
+        Some(_) if !json && !operations.is_empty() => {
+            let message = "no operation of the description takes a JSON body";
             checking.error(subject, "/interface/body#", message, "remove it, or describe the body");
         }
         Some(body) => {
@@ -161,6 +169,58 @@ fn body(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, operation
             }
         }
         None => {}
+    }
+    let opaque = |kind: &str| interface.opaque.iter().any(|known| known.eq_ignore_ascii_case(kind));
+    for kind in taken.iter().filter(|kind| !is_json(kind) && !opaque(kind)) {
+        let message =
+            format!("calls with a body of `{kind}` are refused: only JSON can be checked");
+        let mend = format!("add `opaque: [{kind}]` if such a body selects nothing");
+        checking.warn((subject, "/interface"), message, mend);
+    }
+    for (at, kind) in interface.opaque.iter().enumerate() {
+        let pointer = format!("/interface/opaque/{at}");
+        if is_json(kind) {
+            let message = format!("`{kind}` is JSON, which is checked member by member");
+            checking.error(subject, pointer, message, "describe its members under `body` instead");
+        } else if !operations.is_empty() && !taken.contains(kind.to_ascii_lowercase().as_str()) {
+            let message = format!("no operation of the description takes a body of `{kind}`");
+            checking.error(subject, pointer, message, "remove it, or describe the body");
+        }
+    }
+}
+
+fn is_json(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    kind == "application/json" || kind.ends_with("+json")
+}
+
+/// Header fields that the gate keeps to itself, whatever a description or an entry asks for.
+fn headers(checking: &mut Checking<'_>, subject: &Subject, source: &EntrySource) {
+    let description = Subject::Description(source.entry.id.clone());
+    for operation in &source.description.operations {
+        let headers = operation.parameters.iter().filter(|known| known.place == Place::Header);
+        for parameter in headers.filter(|parameter| goes_no_further(&parameter.name)) {
+            let message = format!(
+                "the header `{}` of {} {} ends at the gate, and the department never gets it",
+                parameter.name, operation.method, operation.template
+            );
+            let mend = "remove it from the description, or have the interface take it in the query";
+            let pointer = format!("/paths/{}#", escape(&operation.template));
+            checking.error(&description, pointer, message, mend);
+        }
+    }
+    let asked = source.entry.interface.iter().flat_map(|interface| &interface.headers);
+    for (at, name) in asked.enumerate() {
+        let (message, mend) = if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            (format!("`{name}` is no header name"), "write a name such as `x-total-count`")
+        } else if never_leaves(name) {
+            let message =
+                format!("the department's `{name}` never leaves: the gate says it itself");
+            (message, "remove it")
+        } else {
+            continue;
+        };
+        checking.error(subject, format!("/interface/headers/{at}"), message, mend);
     }
 }
 

@@ -1,7 +1,7 @@
-//! The articles that are cited, and what a profile accepts.
+//! The articles that are cited; what they ask for stands in each profile's `profile.yaml`.
 
 use crate::config::problem::Article;
-use crate::domain::{ProfileId, Rank};
+use crate::domain::ProfileId;
 
 /// An article of the Measures (2018).
 pub(super) const fn measures(article: &'static str) -> Article {
@@ -11,21 +11,6 @@ pub(super) const fn measures(article: &'static str) -> Article {
 /// An article of Order 809.
 pub(super) const fn order(article: &'static str) -> Article {
     Article { profile: ProfileId::Sc809, article }
-}
-
-/// Whether an entry may be withheld on the ground of a rule of this rank.
-pub(super) fn withholds(profile: ProfileId, rank: Rank) -> bool {
-    match (profile, rank) {
-        (_, Rank::Law | Rank::AdministrativeRegulation)
-        | (ProfileId::Sc809, Rank::StateCouncilDecision)
-        // 法律、法规、规章
-        | (ProfileId::Yc2018, Rank::LocalRegulation | Rank::DepartmentRule | Rank::LocalRule) => true,
-        (_, Rank::NormativeDocument)
-        | (ProfileId::Yc2018, Rank::StateCouncilDecision)
-        | (ProfileId::Sc809, Rank::LocalRegulation | Rank::DepartmentRule | Rank::LocalRule) => {
-            false
-        }
-    }
 }
 
 /// The article that asks for a basis to withhold.
@@ -41,5 +26,21 @@ pub(super) fn approval(profile: ProfileId) -> Article {
     match profile {
         ProfileId::Yc2018 => measures("§15"),
         ProfileId::Sc809 => order("§21"),
+    }
+}
+
+/// The article that asks for a basis of use.
+pub(super) fn basis(profile: ProfileId) -> Article {
+    match profile {
+        ProfileId::Yc2018 => measures("§16"),
+        ProfileId::Sc809 => order("§20"),
+    }
+}
+
+/// The article by which withheld data is granted after negotiation or coordination.
+pub(super) fn negotiation(profile: ProfileId) -> Article {
+    match profile {
+        ProfileId::Yc2018 => measures("§16"),
+        ProfileId::Sc809 => order("§28"),
     }
 }

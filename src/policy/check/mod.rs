@@ -14,9 +14,15 @@ mod paths;
 mod secrets;
 mod tables;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
 pub use self::credentials::identity;
 use super::Sources;
 use super::folder::{Finding, Origins, Subject};
+use super::rules::Profile;
+use crate::config;
 use crate::config::problem::{self, Article, Problem};
 use crate::domain::{ProfileId, Timestamp, Zone};
 
@@ -30,6 +36,7 @@ pub fn check(
     profiles: &[(Zone, ProfileId)],
     now: Timestamp,
 ) -> Vec<Problem> {
+    let profiles = read_profiles(&origins.root().join("rules"), profiles);
     let mut checking = Checking { sources, origins, profiles, now, findings: Vec::new() };
     organizations::check(&mut checking);
     credentials::check(&mut checking);
@@ -42,11 +49,26 @@ pub fn check(
     problems
 }
 
+/// What each zone's `profile.yaml` says. What is wrong with one is said where the rules are read; what
+/// it would ask for is then not known.
+fn read_profiles(rules: &Path, profiles: &[(Zone, ProfileId)]) -> Vec<(Zone, Arc<Profile>)> {
+    let mut read: BTreeMap<ProfileId, Option<Arc<Profile>>> = BTreeMap::new();
+    profiles
+        .iter()
+        .filter_map(|(zone, id)| {
+            let profile = read.entry(*id).or_insert_with(|| {
+                config::read_yaml(&rules.join(id.as_str()).join("profile.yaml")).ok().map(Arc::new)
+            });
+            Some((*zone, profile.clone()?))
+        })
+        .collect()
+}
+
 /// What is checked, and what was found so far.
 struct Checking<'s> {
     sources: &'s Sources,
     origins: &'s Origins,
-    profiles: &'s [(Zone, ProfileId)],
+    profiles: Vec<(Zone, Arc<Profile>)>,
     now: Timestamp,
     findings: Vec<Finding>,
 }
@@ -86,7 +108,7 @@ impl Checking<'_> {
     }
 
     /// The rules of a zone, if it is served.
-    fn profile(&self, zone: Zone) -> Option<ProfileId> {
-        self.profiles.iter().find(|(of, _)| *of == zone).map(|(_, profile)| *profile)
+    fn profile(&self, zone: Zone) -> Option<Arc<Profile>> {
+        self.profiles.iter().find(|(of, _)| *of == zone).map(|(_, profile)| Arc::clone(profile))
     }
 }

@@ -1,16 +1,15 @@
 //! Token issuers, masks and matters.
 
 use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 
 use super::{Checking, Subject};
 use crate::config::yaml::escape;
 use crate::domain::Mask;
+use crate::net::jwks::{Algorithm, Jwks};
 use crate::policy::KeySet;
 use crate::policy::folder::is_inside;
-
-/// Signature algorithms that may be allowed; `none` and shared secrets are not among them.
-const ALGORITHMS: [&str; 10] =
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
 pub(super) fn check(checking: &mut Checking<'_>) {
     issuers(checking);
@@ -54,20 +53,17 @@ fn issuers(checking: &mut Checking<'_>) {
     let mut seen = HashMap::new();
     for (id, issuer) in &checking.sources.issuers {
         let pointer = format!("/{}", escape(id.as_str()));
-        if let Some(other) = seen.insert((&issuer.issuer, &issuer.audience), id) {
-            let message = format!("`{other}` has the same issuer and audience");
-            checking.error(
-                &Subject::Issuers,
-                format!("{pointer}/issuer"),
-                message,
-                "keep one of the two",
-            );
+        if let Some(other) = seen.insert(&issuer.issuer, id) {
+            let message = format!("`{other}` has the same issuer, and an `iss` claim names one");
+            let mend = "keep one of the two";
+            checking.error(&Subject::Issuers, format!("{pointer}/issuer"), message, mend);
         }
         for (at, algorithm) in issuer.algorithms.iter().enumerate() {
-            if !ALGORITHMS.contains(&algorithm.as_str()) {
+            if Algorithm::parse(algorithm).is_none() {
                 let message =
                     format!("`{algorithm}` is no signature algorithm that may be trusted");
-                let mend = format!("write one of {}", ALGORITHMS.join(", "));
+                let known = Algorithm::ALL.map(Algorithm::as_str);
+                let mend = format!("write one of {}", known.join(", "));
                 checking.error(
                     &Subject::Issuers,
                     format!("{pointer}/algorithms/{at}"),
@@ -76,28 +72,38 @@ fn issuers(checking: &mut Checking<'_>) {
                 );
             }
         }
-        match &issuer.keys {
-            KeySet::File(file) if !checking.origins.root().join(file).is_file() => {
-                let message = format!("there is no file `{}`", file.display());
-                let mend =
-                    "put the JSON Web Key Set there; the path is relative to the policy folder";
-                checking.error(&Subject::Issuers, format!("{pointer}/keys"), message, mend);
-            }
-            KeySet::File(file) if !is_inside(file) => {
-                let message = format!("`{}` lies outside the policy folder", file.display());
-                let mend = "put it into the folder: elsewhere its changes go unnoticed and it is not archived";
-                checking.warn((&Subject::Issuers, &format!("{pointer}/keys")), message, mend);
-            }
+        let wrong = match &issuer.keys {
+            KeySet::File(file) => key_set(checking.origins.root(), file),
             KeySet::Url(url) if !url.starts_with("https://") => {
-                let message = format!("`{url}` is not fetched over TLS");
-                checking.error(
-                    &Subject::Issuers,
-                    format!("{pointer}/keys"),
-                    message,
-                    "write an `https` address",
-                );
+                Some((format!("`{url}` is not fetched over TLS"), "write an `https` address"))
             }
-            KeySet::File(_) | KeySet::Url(_) => {}
+            KeySet::Url(_) => None,
+        };
+        if let KeySet::File(file) = &issuer.keys
+            && !is_inside(file)
+        {
+            let message = format!("`{}` lies outside the policy folder", file.display());
+            let mend =
+                "put it into the folder: elsewhere its changes go unnoticed and it is not archived";
+            checking.warn((&Subject::Issuers, &format!("{pointer}/keys")), message, mend);
         }
+        if let Some((message, mend)) = wrong {
+            checking.error(&Subject::Issuers, format!("{pointer}/keys"), message, mend);
+        }
+    }
+}
+
+/// What is wrong with a file of public keys.
+fn key_set(root: &Path, file: &Path) -> Option<(String, &'static str)> {
+    let shown = file.display();
+    match fs::read(root.join(file)) {
+        Err(error) => Some((
+            format!("the key set `{shown}` cannot be read: {error}"),
+            "put the JSON Web Key Set there; the path is relative to the policy folder",
+        )),
+        Ok(bytes) => Jwks::parse(&bytes).err().map(|error| {
+            let mend = "write the public keys as `helan keys jwks` prints them";
+            (format!("the key set `{shown}` cannot be used: {error}"), mend)
+        }),
     }
 }

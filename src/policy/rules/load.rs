@@ -13,10 +13,19 @@ use cedar_policy::{
 
 use super::case::Citation;
 use super::facts::{Flow, SCHEMA};
-use super::problem::RulesProblem;
+use super::problem;
 use super::profile::Profile;
-use super::yaml;
+use crate::config;
+use crate::config::problem::Problem;
 use crate::domain::{Denial, ProfileId};
+
+/// What to do where Cedar finds a file that is none of its own and has no advice.
+const SYNTAX: &str = "write `permit (principal, action == Action::\"…\", resource) when { … };` or `forbid` \
+                      likewise, as the files beside it do";
+
+/// What to do where Cedar finds a rule that could not be judged and has no advice.
+const FACTS: &str =
+    "use only the facts, and their types, that `policies/rules/facts.cedarschema` names";
 
 /// A folder that was read without a problem.
 pub(super) struct Loaded {
@@ -44,7 +53,11 @@ struct Rule<'a> {
 }
 
 /// Reads `folder`, which must hold the rules of `id`.
-pub(super) fn load(id: ProfileId, folder: &Path) -> Result<Loaded, Vec<RulesProblem>> {
+pub(super) fn load(id: ProfileId, folder: &Path) -> Result<Loaded, Vec<Problem>> {
+    if !folder.is_dir() {
+        let gone = std::io::Error::other("there is no such folder");
+        return Err(vec![problem::unread(folder, &gone)]);
+    }
     let mut problems = Vec::new();
     let (profile, written) = read_profile(id, &folder.join("profile.yaml"), &mut problems);
     let files = read_files(folder, &mut problems);
@@ -53,8 +66,9 @@ pub(super) fn load(id: ProfileId, folder: &Path) -> Result<Loaded, Vec<RulesProb
         parse(file, &mut rules, &mut problems);
     }
     if problems.is_empty() && rules.is_empty() {
-        let message = "holds no rules".to_owned();
-        problems.push(RulesProblem::at(folder, "", 0, message, "add files ending in .cedar"));
+        let mend =
+            "add the files ending in `.cedar`, as `policies/rules/` of this project has them";
+        problems.push(Problem::of_file(folder, "the folder holds no rules", mend));
     }
     let schema = read_schema(&mut problems);
     let all = gather(&rules, &mut problems);
@@ -78,12 +92,12 @@ pub(super) fn load(id: ProfileId, folder: &Path) -> Result<Loaded, Vec<RulesProb
 }
 
 /// The schema is part of the program; only a mistake in building it could make it unreadable.
-fn read_schema(problems: &mut Vec<RulesProblem>) -> Option<Schema> {
+fn read_schema(problems: &mut Vec<Problem>) -> Option<Schema> {
     match Schema::from_cedarschema_str(SCHEMA) {
         Ok((schema, _)) => Some(schema),
         Err(error) => {
             let file = Path::new("facts.cedarschema");
-            problems.push(RulesProblem::cedar(file, SCHEMA, 0, &error));
+            problems.push(problem::cedar(file, SCHEMA, (0, "report this fault"), &error));
             None
         }
     }
@@ -92,43 +106,37 @@ fn read_schema(problems: &mut Vec<RulesProblem>) -> Option<Schema> {
 fn read_profile(
     id: ProfileId,
     path: &Path,
-    problems: &mut Vec<RulesProblem>,
+    problems: &mut Vec<Problem>,
 ) -> (Option<Profile>, String) {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(cause) => {
-            problems.push(RulesProblem::unread(path, &cause));
+            problems.push(problem::unread(path, &cause));
             return (None, String::new());
         }
     };
-    match yaml::read::<Profile>(&text) {
+    match config::parse::<Profile>(path, &text) {
         Ok(profile) if profile.id == id => (Some(profile), text),
         Ok(profile) => {
-            let at = text.find("id:").unwrap_or(0);
+            let at = text.find("\nid:").map_or(0, |before| before + 1);
             let message = format!("`{}` is not the profile this folder is for", profile.id);
             let mend = format!("write `id: {id}`");
-            problems.push(RulesProblem::at(path, &text, at, message, &mend));
+            problems.push(problem::at(path, &text, at, message, &mend));
             (None, text)
         }
-        Err(error) => {
-            problems.push(RulesProblem {
-                file: path.to_owned(),
-                line: error.line,
-                column: error.column,
-                message: error.message,
-                mend: "see `helan schema` for the keys of a profile".to_owned(),
-            });
+        Err(found) => {
+            problems.extend(found);
             (None, text)
         }
     }
 }
 
 /// The `.cedar` files of the folder by name.
-fn read_files(folder: &Path, problems: &mut Vec<RulesProblem>) -> Vec<SourceFile> {
+fn read_files(folder: &Path, problems: &mut Vec<Problem>) -> Vec<SourceFile> {
     let names = match fs::read_dir(folder) {
         Ok(names) => names,
         Err(cause) => {
-            problems.push(RulesProblem::unread(folder, &cause));
+            problems.push(problem::unread(folder, &cause));
             return Vec::new();
         }
     };
@@ -141,26 +149,27 @@ fn read_files(folder: &Path, problems: &mut Vec<RulesProblem>) -> Vec<SourceFile
     for path in paths {
         match fs::read_to_string(&path) {
             Ok(text) => files.push(SourceFile { path, text }),
-            Err(cause) => problems.push(RulesProblem::unread(&path, &cause)),
+            Err(cause) => problems.push(problem::unread(&path, &cause)),
         }
     }
     files
 }
 
-fn parse<'a>(file: &'a SourceFile, rules: &mut Vec<Rule<'a>>, problems: &mut Vec<RulesProblem>) {
+fn parse<'a>(file: &'a SourceFile, rules: &mut Vec<Rule<'a>>, problems: &mut Vec<Problem>) {
     let set = match PolicySet::from_str(&file.text) {
         Ok(set) => set,
         Err(errors) => {
             let said = errors.iter();
-            problems
-                .extend(said.map(|error| RulesProblem::cedar(&file.path, &file.text, 0, error)));
+            problems.extend(
+                said.map(|error| problem::cedar(&file.path, &file.text, (0, SYNTAX), error)),
+            );
             return;
         }
     };
     for template in set.templates() {
         let message = format!("policy `{}` has slots", template.id());
         let mend = "write principal and resource out; rules are no templates";
-        problems.push(RulesProblem::at(&file.path, &file.text, 0, message, mend));
+        problems.push(problem::at(&file.path, &file.text, 0, message, mend));
     }
     for policy in set.policies() {
         let start = policy.as_ref().loc().map_or(0, |place| place.span.offset());
@@ -171,9 +180,11 @@ fn parse<'a>(file: &'a SourceFile, rules: &mut Vec<Rule<'a>>, problems: &mut Vec
                 policy: policy.new_id(PolicyId::new(&citation.rule)),
                 citation: Arc::new(citation),
             }),
-            Err(found) => problems.extend(found.into_iter().map(|(message, mend)| {
-                RulesProblem::at(&file.path, &file.text, start, message, mend)
-            })),
+            Err(found) => {
+                problems.extend(found.into_iter().map(|(message, mend)| {
+                    problem::at(&file.path, &file.text, start, message, mend)
+                }));
+            }
         }
     }
     rules.sort_by_key(|rule| (rule.citation.order, rule.start));
@@ -222,21 +233,21 @@ fn cite(policy: &Policy) -> Result<Citation, Vec<(String, &'static str)>> {
 }
 
 /// All rules as one set; names must be unique.
-fn gather(rules: &[Rule<'_>], problems: &mut Vec<RulesProblem>) -> PolicySet {
+fn gather(rules: &[Rule<'_>], problems: &mut Vec<Problem>) -> PolicySet {
     let mut all = PolicySet::new();
     for rule in rules {
         if all.add(rule.policy.clone()).is_err() {
             let message = format!("`{}` names two rules", rule.citation.rule);
             let mend = "give one of them another @id";
             let SourceFile { path, text } = rule.file;
-            problems.push(RulesProblem::at(path, text, rule.start, message, mend));
+            problems.push(problem::at(path, text, rule.start, message, mend));
         }
     }
     all
 }
 
 /// Whether every rule asks only for facts that exist, and could ever decide anything.
-fn check(all: &PolicySet, schema: Schema, rules: &[Rule<'_>], problems: &mut Vec<RulesProblem>) {
+fn check(all: &PolicySet, schema: Schema, rules: &[Rule<'_>], problems: &mut Vec<Problem>) {
     let result = Validator::new(schema).validate(all, ValidationMode::Strict);
     let errors = result.validation_errors().map(|error| (error.policy_id(), error as _));
     let warnings = result.validation_warnings().map(|said| (said.policy_id(), said as _));
@@ -244,7 +255,7 @@ fn check(all: &PolicySet, schema: Schema, rules: &[Rule<'_>], problems: &mut Vec
     for (id, said) in said {
         if let Some(rule) = rules.iter().find(|rule| rule.policy.id() == id) {
             let SourceFile { path, text } = rule.file;
-            problems.push(RulesProblem::cedar(path, text, rule.start, said));
+            problems.push(problem::cedar(path, text, (rule.start, FACTS), said));
         }
     }
 }

@@ -12,7 +12,6 @@ mod load;
 mod problem;
 mod profile;
 mod until;
-mod yaml;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -23,8 +22,8 @@ use cedar_policy::{Authorizer, Decision, PolicyId, PolicySet, Response};
 
 pub use self::case::{CallerFacts, Case, Citation, Claim, Verdict};
 use self::facts::{Flow, Frame};
-pub use self::problem::RulesProblem;
 pub use self::profile::{Article, Classes, InForce, Needs, Profile};
+use crate::config::problem::Problem;
 use crate::domain::{Denial, Entry, Item, Mask, MaskId, OrganizationKind, ProfileId, Zone};
 
 /// One profile's rules.
@@ -41,11 +40,12 @@ pub struct Rules {
 
 impl Rules {
     /// Reads and checks the rules of one profile from its folder.
-    pub fn load(profile: ProfileId, folder: &Path) -> Result<Self, Vec<RulesProblem>> {
+    pub fn load(profile: ProfileId, folder: &Path) -> Result<Self, Vec<Problem>> {
         let loaded = load::load(profile, folder)?;
         let frame = Frame::new(&loaded.profile, loaded.schema).map_err(|error| {
             let file = folder.join("profile.yaml");
-            vec![RulesProblem::at(&file, "", 0, format!("{error:?}"), "")]
+            let message = format!("{:#}", anyhow::Error::from(error));
+            vec![Problem::of_file(&file, message, "report this fault")]
         })?;
         let otherwise = &loaded.profile.otherwise;
         let otherwise = Arc::new(Citation {

@@ -9,8 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use helan::config::Budget;
-use helan::domain::{EntryId, GrantId, OrganizationId, Timestamp, Zone};
+use helan::domain::{Budget, EntryId, GrantId, OrganizationId, Timestamp, Zone};
 use helan::journal::{
     ANSWERED, Clock, Decided, Event, Finished, Journal, JournalOptions, Reader, Record, Recovery,
     Spent,

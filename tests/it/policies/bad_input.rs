@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use helan::config::problem::Problem;
+use helan::domain::{ProfileId, Zone};
 use helan::policy::{check, folder};
 
 use super::{PROFILES, city, grant, now, put};
@@ -178,4 +179,103 @@ fn an_unchanged_file_is_not_parsed_again_and_a_changed_one_is() {
     let id = helan::domain::GrantId::parse("g-1").unwrap();
     assert_eq!(second.sources.grants[&id].items.len(), 2);
     assert_ne!(first.sources.grants[&id].items, second.sources.grants[&id].items);
+}
+
+/// Breaches of law under a profile, `line article`.
+fn breaches(root: &Path, profile: ProfileId) -> Vec<String> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/rules");
+    let link = root.join("rules");
+    if !link.exists() {
+        std::os::unix::fs::symlink(own, link).unwrap();
+    }
+    let reading = folder::read(root, now()).unwrap();
+    let profiles = [(Zone::Sharing, profile)];
+    let problems = check::check(&reading.sources, &reading.origins, &profiles, now());
+    assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
+    let told = problems.iter().filter_map(|p| Some(format!("{} {}", p.article?, p.message)));
+    told.collect()
+}
+
+#[test]
+fn what_a_grant_needs_is_read_from_the_profile_by_the_strictest_of_its_items() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    city(root);
+    let entry = fs::read_to_string(root.join("catalog/tax/payers.yaml")).unwrap();
+    let withheld = |rank: &str| {
+        entry.replace("type: boolean}", "type: boolean, sharing: withheld}").replace(
+            "  modes: [api]",
+            &format!(
+                "  basis: [{{rank: {rank}, title: t, article: a}}]\n  reason: r\n  modes: [api]"
+            ),
+        )
+    };
+    put(root, "catalog/tax/payers.yaml", &withheld("state-council-decision"));
+    let approved: Vec<_> =
+        grant("g-1").lines().filter(|l| !l.contains("by: bureau")).map(String::from).collect();
+    put(root, "grants/g-1.yaml", &format!("{}\n", approved.join("\n")));
+
+    // The entry is conditional, one granted item is withheld: the bureau must approve, and coordinate.
+    assert_eq!(
+        breaches(root, ProfileId::Sc809),
+        [
+            "sc-809-2025 §28 items are withheld, and no negotiation is recorded",
+            "sc-809-2025 §21 the approval of the bureau is missing",
+        ]
+    );
+    let negotiated =
+        format!("{}\nnegotiation: {{date: 2026-01-01, document: d}}\n", approved.join("\n"));
+    put(root, "grants/g-1.yaml", &negotiated);
+    let found = breaches(root, ProfileId::Sc809).join("\n");
+    assert!(found.contains("§28 items are withheld, and the bureau did not coordinate"), "{found}");
+
+    // Without that item the provider alone decides under the order, and both under the Measures.
+    put(root, "grants/g-1.yaml", &negotiated.replace("[id_no, paid]", "[id_no]"));
+    assert_eq!(breaches(root, ProfileId::Sc809), Vec::<String>::new());
+    assert_eq!(
+        breaches(root, ProfileId::Yc2018),
+        ["yc-2018 §15 the approval of the bureau is missing"]
+    );
+
+    // The Measures know a local rule as a ground, the order does not.
+    put(root, "catalog/tax/payers.yaml", &withheld("local-rule"));
+    let found = breaches(root, ProfileId::Sc809).join("\n");
+    assert!(
+        found.contains("no basis given has a rank on which sc-809-2025 lets data be withheld"),
+        "{found}"
+    );
+    assert!(!breaches(root, ProfileId::Yc2018).join("\n").contains("rank"));
+}
+
+#[test]
+fn headers_and_bodies_that_cannot_pass_are_told_where_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    city(root);
+    let entry = fs::read_to_string(root.join("catalog/tax/payers.yaml")).unwrap();
+    let interface = "  headers: [x-total-count, 'x total', Set-Cookie]\n  opaque: [image/png, application/json, text/plain]\n";
+    put(
+        root,
+        "catalog/tax/payers.yaml",
+        &entry.replace("  rows: rows[]\n", &format!("  rows: rows[]\n{interface}")),
+    );
+    put(
+        root,
+        "catalog/tax/payers.openapi.yaml",
+        "openapi: 3.0.3\npaths:\n  /:\n    get:\n      parameters:\n      - {name: id_no, in: query}\n      \
+         - {name: X_Forwarded_For, in: header}\n  /photo:\n    post:\n      \
+         requestBody: {content: {image/png: {}, text/xml: {}}}\n",
+    );
+
+    assert_eq!(
+        lines(root),
+        [
+            "catalog/tax/payers.openapi.yaml:3:3 error the header `X_Forwarded_For` of GET / ends at the gate, and the department never gets it",
+            "catalog/tax/payers.yaml:19:3 warning calls with a body of `text/xml` are refused: only JSON can be checked",
+            "catalog/tax/payers.yaml:22:28 error `x total` is no header name",
+            "catalog/tax/payers.yaml:22:39 error the department's `Set-Cookie` never leaves: the gate says it itself",
+            "catalog/tax/payers.yaml:23:23 error `application/json` is JSON, which is checked member by member",
+            "catalog/tax/payers.yaml:23:41 error no operation of the description takes a body of `text/plain`",
+        ]
+    );
 }

@@ -20,14 +20,14 @@ fn now() -> Timestamp {
     Timestamp::parse("2026-11-23T00:00:00Z").unwrap()
 }
 
-fn put(folder: &Path, name: &str, text: &str) {
+pub(crate) fn put(folder: &Path, name: &str, text: &str) {
     let path = folder.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
 }
 
-fn grant(id: &str) -> String {
+pub(crate) fn grant(id: &str) -> String {
     format!(
         "id: {id}
 consumer: housing
@@ -48,7 +48,7 @@ approvals:
 }
 
 /// A small city in which nothing is wrong.
-fn city(folder: &Path) {
+pub(crate) fn city(folder: &Path) {
     let organization = |id: &str, uscc: &str, kind: &str, steward: &str, more: &str| {
         let text = format!(
             "id: {id}\nname: 单位\nuscc: {uscc}\nkind: {kind}\nregion: '640100'\nstewards:\n\

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use helan::config::Budget;
+use helan::domain::Budget;
 use helan::journal::{Clock, Decided, Event, Finished, Journal, JournalOptions, ViewSwapped};
 use serde_json::Value;
 

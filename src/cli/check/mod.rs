@@ -1,6 +1,8 @@
 //! `helan check`: everything wrong with a policy folder, and which calls it would change.
 
-use std::collections::BTreeMap;
+mod serving;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +21,9 @@ const LISTED: usize = 50;
 
 /// Reports everything wrong with a policy folder at once, and which calls it would change.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  helan check --policies policies")]
+#[command(
+    after_help = "Examples:\n  helan check --policies policies\n  helan check --config /etc/helan/helan.yaml\nWith --config, what only this node can know is checked too: keys, certificates, secrets, and which calls\nwould change. Ends with 0 if there is no error, 78 if there is one; warnings cite the law and change nothing."
+)]
 pub struct Check {
     /// Folder of catalog, grants and rules; the configuration's if it names one.
     #[arg(long, value_name = "DIR")]
@@ -53,10 +57,18 @@ struct Report {
     counts: String,
 }
 
+impl Report {
+    fn new(mut problems: Vec<Problem>, changes: Option<Vec<Change>>, counts: String) -> Self {
+        problem::sort(&mut problems);
+        let errors = problems.iter().filter(|problem| problem.is_error()).count();
+        Self { errors, warnings: problems.len() - errors, problems, changes, counts }
+    }
+}
+
 /// Checks and writes what was found; errors end the command as bad configuration.
 pub fn run(check: &Check, out: &mut dyn Write) -> anyhow::Result<bool> {
     let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
-    let report = report(check, now);
+    let report = report(check, now)?;
     match check.format {
         Output::Json => {
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -67,15 +79,20 @@ pub fn run(check: &Check, out: &mut dyn Write) -> anyhow::Result<bool> {
     if report.errors == 0 {
         Ok(true)
     } else {
-        Err(BadConfiguration(format!("{} errors in the policies", report.errors)).into())
+        Err(BadConfiguration(format!(
+            "{} to mend before a node can serve this",
+            some(report.errors, "error")
+        ))
+        .into())
     }
 }
 
-fn report(args: &Check, now: Timestamp) -> Report {
+fn report(args: &Check, now: Timestamp) -> anyhow::Result<Report> {
     let mut problems = Vec::new();
     let config = args.config.as_deref().and_then(|path| match config::read(path) {
         Ok((config, warnings)) => {
             problems.extend(warnings);
+            problems.extend(serving::node(path, &config));
             Some(config)
         }
         Err(found) => {
@@ -83,45 +100,37 @@ fn report(args: &Check, now: Timestamp) -> Report {
             None
         }
     });
-    let policies = args
-        .policies
-        .clone()
-        .or_else(|| config.as_ref().map(|config| config.policies.clone()))
-        .unwrap_or_else(|| PathBuf::from("policies"));
-    let profiles = profiles(config.as_ref());
-    let (counts, changes) = match folder::read(&policies, now) {
-        Ok(reading) => {
-            problems.extend(check::check(&reading.sources, &reading.origins, &profiles, now));
-            problems.extend(reading.problems);
-            let before = config.as_ref().and_then(|config| last_good(config, &policies));
-            let rules = judged_by(&policies, &profiles);
-            let new = Judged { sources: &reading.sources, rules: &rules };
-            let changes = before.map(|old| diff(Judged { sources: &old, ..new }, new, now));
-            (counts(&reading.sources), changes)
-        }
-        Err(error) => {
-            problems.push(Problem::of_file(&policies, error.to_string(), "report this fault"));
-            (String::new(), None)
+    let named = args.policies.clone().or_else(|| config.as_ref().map(|c| c.policies.clone()));
+    let policies = match (named, &args.config) {
+        (Some(policies), _) => policies,
+        (None, None) => PathBuf::from("policies"),
+        (None, Some(_)) => {
+            let counts = "the policies were not looked at, because the configuration that names \
+                          their folder cannot be used (name it with --policies)";
+            return Ok(Report::new(problems, None, counts.to_owned()));
         }
     };
-    problems.extend(rules(&policies));
-    problem::sort(&mut problems);
-    let errors = problems.iter().filter(|problem| problem.is_error()).count();
-    Report { errors, warnings: problems.len() - errors, problems, changes, counts }
+    let profiles = profiles(config.as_ref());
+    let reading = folder::read(&policies, now)?;
+    problems.extend(check::check(&reading.sources, &reading.origins, &profiles, now));
+    problems.extend(reading.problems.iter().cloned());
+    problems.extend(serving::rules(&policies, &profiles));
+    let known: BTreeSet<_> = problems.iter().filter(|p| p.is_error()).map(place).collect();
+    let upstreams = serving::upstreams(&reading, &policies, &profiles);
+    problems.extend(upstreams.into_iter().filter(|problem| !known.contains(&place(problem))));
+    if !problems.iter().any(Problem::is_error) {
+        problems.extend(serving::views(&reading, (&policies, config.as_ref()), &profiles)?);
+    }
+    let before = config.as_ref().and_then(|config| last_good(config, &policies));
+    let rules = judged_by(&policies, &profiles);
+    let new = Judged { sources: &reading.sources, rules: &rules };
+    let changes = before.map(|old| diff(Judged { sources: &old, ..new }, new, now));
+    Ok(Report::new(problems, changes, counts(&reading.sources)))
 }
 
-/// What is wrong with the rules of either profile.
-fn rules(policies: &Path) -> Vec<Problem> {
-    let folder = policies.join("rules");
-    if !folder.is_dir() {
-        return Vec::new();
-    }
-    ProfileId::ALL
-        .into_iter()
-        .filter_map(|profile| Rules::load(profile, &folder.join(profile.as_str())).err())
-        .flatten()
-        .map(|problem| crate::run::rules_problem(&problem))
-        .collect()
+/// Where a problem stands.
+fn place(problem: &Problem) -> (PathBuf, u32, u32) {
+    (problem.file.clone(), problem.line, problem.column)
 }
 
 /// The rules on disk, by which what is on disk and what was served are both judged.
@@ -147,13 +156,15 @@ fn last_good(config: &Config, policies: &Path) -> Option<Sources> {
 }
 
 fn counts(sources: &Sources) -> String {
-    format!(
-        "{} organizations, {} entries, {} grants, {} agreements",
-        sources.organizations.len(),
-        sources.entries.len(),
-        sources.grants.len(),
-        sources.agreements.len()
-    )
+    let entries = sources.entries.len();
+    let entries = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
+    [
+        some(sources.organizations.len(), "organization"),
+        entries,
+        some(sources.grants.len(), "grant"),
+        some(sources.agreements.len(), "agreement"),
+    ]
+    .join(", ")
 }
 
 fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -177,7 +188,11 @@ fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "compared with the last good copy: {gained} gained, {lost} lost")?;
     }
     let Report { errors, warnings, counts, .. } = report;
-    writeln!(out, "{counts}: {errors} errors, {warnings} warnings")
+    writeln!(out, "{counts}: {}, {}", some(*errors, "error"), some(*warnings, "warning"))
+}
+
+fn some(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 #[cfg(test)]
@@ -185,12 +200,19 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::config::keys;
 
     const TAX: &str =
         "id: tax\nname: 税务\nuscc: 11640100MB9T00011X\nkind: department\nregion: '640100'\n";
 
     const CONFIG: &str = "zones:\n  opening:\n    profile: yc-2018\n    listeners: [{address: 127.0.0.1:0}]\n\
                           admin: {address: 127.0.0.1:9000}\npolicies: policies\nrecords: r\nstate: state\nkeys: k\n";
+
+    /// The project's own rules.
+    fn rules(folder: &Path) {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/rules");
+        std::os::unix::fs::symlink(own, folder.join("rules")).unwrap();
+    }
 
     fn checked(check: &Check) -> (bool, String) {
         let mut out = Vec::new();
@@ -202,6 +224,7 @@ mod tests {
     fn errors_are_shown_with_their_line_and_end_the_command() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("organizations")).unwrap();
+        rules(folder.path());
         fs::write(folder.path().join("organizations/tax.yaml"), TAX.replace("11X", "11Y")).unwrap();
         let policies = Some(folder.path().to_owned());
 
@@ -210,7 +233,7 @@ mod tests {
         assert!(!good);
         assert!(shown.contains("tax.yaml:3:7: error: the check character"), "{shown}");
         assert!(shown.contains("\n3 | uscc: 11640100MB9T00011Y\n  |       ^\n"), "{shown}");
-        assert!(shown.ends_with("0 agreements: 1 errors, 0 warnings\n"), "{shown}");
+        assert!(shown.ends_with("0 agreements: 1 error, 0 warnings\n"), "{shown}");
 
         let (_, json) = checked(&Check { policies, config: None, format: Output::Json });
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -240,8 +263,10 @@ mod tests {
                      interface: {upstream: u, description: a.openapi.yaml}\n";
         put("policies/catalog/tax/a.yaml", entry);
         let policies = folder.path().join("policies");
-        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/rules");
-        std::os::unix::fs::symlink(own, policies.join("rules")).unwrap();
+        rules(&policies);
+        for purpose in keys::KeyPurpose::ALL {
+            keys::make(&folder.path().join("k"), purpose, "1").unwrap();
+        }
         let reading = folder::read(&policies, Timestamp::default()).unwrap();
         good::store(&folder.path().join("state"), &policies, &reading.sources.files).unwrap();
         put("policies/catalog/tax/a.yaml", &entry.replace("name: old", "name: new"));

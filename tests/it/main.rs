@@ -23,6 +23,7 @@ mod demo;
 mod faults;
 mod identify;
 mod journal;
+mod limits;
 mod listening;
 mod planted;
 mod policies;

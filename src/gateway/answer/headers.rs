@@ -79,14 +79,17 @@ pub(super) fn caching(head: &mut HeaderMap, zone: Zone, permit: &Permit, unshape
     received(head, unshaped.status);
 }
 
-/// `RateLimit-Policy` and `RateLimit` (IETF draft-ietf-httpapi-ratelimit-headers).
-pub(in crate::gateway) fn limits(head: &mut HeaderMap, trail: &Trail) {
-    let Some(Left { policy, limit, remaining, window, reset }) = trail.left() else { return };
-    let rule = HeaderValue::try_from(format!("\"{policy}\";q={limit};w={window}"));
-    let left = HeaderValue::try_from(format!("\"{policy}\";r={remaining};t={reset}"));
-    if let (Ok(rule), Ok(left)) = (rule, left) {
-        head.insert("ratelimit-policy", rule);
-        head.insert("ratelimit", left);
+/// `RateLimit-Policy` and `RateLimit` (IETF draft-ietf-httpapi-ratelimit-headers). A rate is named only
+/// where it refuses: `t` counts whole seconds, and a caller that obeyed it would idle between calls that
+/// may follow within one.
+pub(in crate::gateway) fn limits(head: &mut HeaderMap, told: impl IntoIterator<Item = Left>) {
+    for Left { policy, limit, remaining, window, reset } in told {
+        let rule = HeaderValue::try_from(format!("\"{policy}\";q={limit};w={window}"));
+        let left = HeaderValue::try_from(format!("\"{policy}\";r={remaining};t={reset}"));
+        if let (Ok(rule), Ok(left)) = (rule, left) {
+            head.append("ratelimit-policy", rule);
+            head.append("ratelimit", left);
+        }
     }
 }
 

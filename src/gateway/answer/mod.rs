@@ -21,7 +21,7 @@ use crate::gateway::route::Target;
 use crate::gateway::worker::Worker;
 
 pub use self::body::Body;
-pub(super) use self::headers::common;
+pub(super) use self::headers::{common, limits};
 
 use self::body::Watch;
 use self::shaping::{Held, Shaping};
@@ -76,7 +76,7 @@ pub async fn shape(
     common(&mut head, trail, worker);
     headers::caching(&mut head, worker.side.zone, permit, &unshaped);
     head.insert("cache-status", unshaped.cache.header());
-    headers::limits(&mut head, trail);
+    limits(&mut head, trail.left());
     let tag = headers::entity_tag(worker, permit, &unshaped);
 
     if bodiless(&target.method, status) {

@@ -77,10 +77,10 @@ pub struct Slot {
     left: Option<Left>,
 }
 
-/// What is left of the tightest quota, for `RateLimit` headers.
+/// What is left of a limit, for `RateLimit` headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
-    /// Name of the policy: `day` or `month`.
+    /// Name of the policy: `day` or `month` for a quota, else whose rate it is.
     pub policy: &'static str,
     /// Calls allowed in the whole window.
     pub limit: u64,
@@ -88,8 +88,20 @@ pub struct Left {
     pub remaining: u64,
     /// Length of the window in seconds.
     pub window: u64,
-    /// Seconds until it begins anew.
+    /// Seconds until it begins anew, or until a rate lets a call pass.
     pub reset: u64,
+}
+
+impl Left {
+    fn of_rate(whose: Whose, rate: Rate, wait: Duration) -> Self {
+        Self {
+            policy: whose.as_str(),
+            limit: rate.calls.into(),
+            remaining: 0,
+            window: rate.seconds.into(),
+            reset: whole_seconds(wait),
+        }
+    }
 }
 
 impl Slot {
@@ -115,17 +127,16 @@ impl Limiters {
         Self { rates: Rates::default(), quotas: Quotas::restore(counters) }
     }
 
-    /// Takes a place under every limit of this call, or under none.
+    /// Takes a place under every limit of this call. A refused call uses up no quota, but it may have
+    /// used a rate that was looked at before the one that refused it: never one over.
     pub fn take(&self, bounds: &Bounds<'_>, now: Timestamp) -> Result<Slot, Refusal> {
         for (key, rate) in &bounds.rates {
-            self.rates
-                .check(key, *rate)
-                .map_err(|wait| Refusal::RateExceeded { whose: key.whose(), wait })?;
+            self.check(key, *rate)?;
         }
         let (quota, left) = match &bounds.quota {
             None => (Taken::default(), None),
             Some(quota) => {
-                self.quotas.take(quota, now).map_err(|wait| Refusal::QuotaSpent { wait })?
+                self.quotas.take(quota, now).map_err(|left| Refusal::QuotaSpent { left })?
             }
         };
         Ok(Slot { quota, left })
@@ -133,9 +144,14 @@ impl Limiters {
 
     /// Takes one call of an entry's rate toward its department.
     pub fn take_entry(&self, entry: &EntryId, rate: Rate) -> Result<(), Refusal> {
+        self.check(&RateKey::Entry(entry.clone()), rate)
+    }
+
+    fn check(&self, key: &RateKey, rate: Rate) -> Result<(), Refusal> {
+        let whose = key.whose();
         self.rates
-            .check(&RateKey::Entry(entry.clone()), rate)
-            .map_err(|wait| Refusal::RateExceeded { whose: Whose::Entry, wait })
+            .check(key, rate)
+            .map_err(|wait| Refusal::RateExceeded { whose, left: Left::of_rate(whose, rate, wait) })
     }
 
     /// What is left of a grant's quotas, without taking any.

@@ -61,12 +61,12 @@ impl Quotas {
         Self { counters: RwLock::new(counters) }
     }
 
-    /// Takes one of each quota, or none and says how long until there is one.
+    /// Takes one of each quota, or none and says which of them is used up.
     pub(super) fn take(
         &self,
         quota: &Quota<'_>,
         now: Timestamp,
-    ) -> Result<(Taken, Option<Left>), Duration> {
+    ) -> Result<(Taken, Option<Left>), Left> {
         let mut taken = Taken::default();
         let mut tightest: Option<Left> = None;
         for window in windows(quota, now) {
@@ -76,7 +76,7 @@ impl Quotas {
             });
             let Ok(before) = before else {
                 taken.undo();
-                return Err(until(window.next, now));
+                return Err(window.left(window.limit, now));
             };
             let left = window.left(before.saturating_add(1), now);
             if tightest.is_none_or(|tightest| left.remaining < tightest.remaining) {
@@ -205,12 +205,13 @@ mod tests {
             quotas.take(&quota(&grant), evening).unwrap();
         }
 
-        assert_eq!(quotas.take(&quota(&grant), evening).unwrap_err(), Duration::from_secs(1));
+        let spent = quotas.take(&quota(&grant), evening).unwrap_err();
+        assert_eq!((spent.policy, spent.remaining, spent.reset), ("day", 0, 1));
         let morning = evening.plus_millis(1000);
         quotas.take(&quota(&grant), morning).unwrap();
         let (_, left) = quotas.take(&quota(&grant), morning).unwrap();
         assert_eq!(left.map(|left| (left.policy, left.remaining)), Some(("month", 0)));
-        assert!(quotas.take(&quota(&grant), morning).is_err());
+        assert_eq!(quotas.take(&quota(&grant), morning).unwrap_err().policy, "month");
         // What the month refused was not taken from the day.
         assert_eq!(
             quotas.counter(&"grant:g-1:day:2026-11-24".into(), morning).load(Ordering::Acquire),

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::domain::{Denial, ItemName};
 use crate::gateway::identify::IdentifyError;
+use crate::gateway::limit::Left;
 use crate::gateway::listen::{BodyProblem, HeadProblem};
 use crate::policy::{Citation, Denied};
 use crate::shape::ShapeError;
@@ -102,13 +103,13 @@ pub enum Refusal {
     RateExceeded {
         /// Whose rate.
         whose: Whose,
-        /// How long until a call can pass again.
-        wait: Duration,
+        /// The rate, and how long until a call can pass again.
+        left: Left,
     },
     /// The quota of the day or month is used up.
     QuotaSpent {
-        /// How long until a call can pass again.
-        wait: Duration,
+        /// The quota, and how long until it begins anew.
+        left: Left,
     },
     /// The department's interface bears no more calls at once.
     UpstreamBusy {
@@ -160,6 +161,18 @@ pub enum Whose {
     Entry,
 }
 
+impl Whose {
+    /// The name used in `RateLimit` headers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Grant => "grant",
+            Self::Application => "application",
+            Self::Address => "address",
+            Self::Entry => "entry",
+        }
+    }
+}
+
 /// Who has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
@@ -196,13 +209,23 @@ impl From<&BodyProblem> for Refusal {
 }
 
 impl Refusal {
+    /// The limit that was reached.
+    pub fn left(&self) -> Option<Left> {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "two refusals are about limits")]
+        match self {
+            Self::RateExceeded { left, .. } | Self::QuotaSpent { left } => Some(*left),
+            _ => None,
+        }
+    }
+
     /// How long until trying again can help.
     pub fn wait(&self) -> Option<Duration> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "waiting helps in few cases")]
         match self {
-            Self::RateExceeded { wait, .. }
-            | Self::QuotaSpent { wait }
-            | Self::UpstreamBusy { wait } => Some(*wait),
+            Self::RateExceeded { left, .. } | Self::QuotaSpent { left } => {
+                Some(Duration::from_secs(left.reset))
+            }
+            Self::UpstreamBusy { wait } => Some(*wait),
             Self::UpstreamFailed { cause: UpstreamError::Open { retry_after } } => {
                 Some(*retry_after)
             }

@@ -8,7 +8,7 @@ use super::denials::text_of;
 use super::describe::{Described, TEXTS};
 use super::{Blame, Refusal};
 use crate::domain::Denial;
-use crate::gateway::answer::{Body, common};
+use crate::gateway::answer::{Body, common, limits};
 use crate::gateway::identify::IdentifyError;
 use crate::gateway::limit::whole_seconds;
 use crate::gateway::record::Trail;
@@ -136,6 +136,7 @@ impl Refusal {
         *response.status_mut() = described.status;
         let head = response.headers_mut();
         common(head, trail, worker);
+        limits(head, trail.left().into_iter().chain(self.left()));
         head.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.headers(head, described.status);

@@ -6,10 +6,14 @@ use std::time::Duration;
 use super::{Described, Refusal, Whose};
 use crate::domain::{ApplicationId, Denial, IssuerId, ItemName, OrganizationId};
 use crate::gateway::identify::{IdentifyError, TokenFault};
+use crate::gateway::limit::Left;
 use crate::gateway::listen::HeadProblem;
 use crate::policy::Denied;
 use crate::shape::ShapeError;
 use crate::upstream::{Stage, UpstreamError};
+
+/// Any limit; the table does not depend on it.
+const LEFT: Left = Left { policy: "", limit: 1, remaining: 0, window: 1, reset: 1 };
 
 /// The table of refusals: code, status, whose fault, text and remedy; sorted by code.
 pub fn table() -> String {
@@ -49,7 +53,7 @@ fn every() -> Vec<Refusal> {
     all.extend(
         [Whose::Grant, Whose::Application, Whose::Address, Whose::Entry]
             .into_iter()
-            .map(|whose| Refusal::RateExceeded { whose, wait }),
+            .map(|whose| Refusal::RateExceeded { whose, left: LEFT }),
     );
     all.extend(ItemName::parse("item").ok().map(|item| Refusal::OutOfScope { item }));
     all.extend(upstream(wait));
@@ -72,7 +76,7 @@ fn every() -> Vec<Refusal> {
         Refusal::BodyStalled,
         Refusal::BodyNotValid,
         Refusal::NoSuchGrant,
-        Refusal::QuotaSpent { wait },
+        Refusal::QuotaSpent { left: LEFT },
         Refusal::NotKept,
         Refusal::RecordFailed,
         Refusal::RecordBudgetSpent,

@@ -49,10 +49,20 @@ pub fn store(
     folder: &Path,
     files: &BTreeMap<PathBuf, String>,
 ) -> Result<(), GoodError> {
+    let added = archive(state, folder, files)?;
+    seal(state, files, added)
+}
+
+/// Archives the files of a folder, which must still be as they were read, by their hashes. Says whether
+/// any was new; it survives a power cut only after [`seal`].
+pub fn archive(
+    state: &Path,
+    folder: &Path,
+    files: &BTreeMap<PathBuf, String>,
+) -> Result<bool, GoodError> {
     let archive = state.join("archive");
     let written = |cause| GoodError::Disk { place: state.to_owned(), what: "written", cause };
     fs::create_dir_all(&archive).map_err(written)?;
-    fs::create_dir_all(state.join("last-good")).map_err(written)?;
     let mut added = false;
     for (relative, sum) in files {
         let place = archive.join(sum);
@@ -67,10 +77,17 @@ pub fn store(
         fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &place)).map_err(written)?;
         added = true;
     }
+    Ok(added)
+}
+
+/// Makes what was archived durable, and says that these files are the last good copy.
+pub fn seal(state: &Path, files: &BTreeMap<PathBuf, String>, added: bool) -> Result<(), GoodError> {
+    let written = |cause| GoodError::Disk { place: state.to_owned(), what: "written", cause };
+    fs::create_dir_all(state.join("last-good")).map_err(written)?;
     if added {
         // One sync for all of them; the manifest must not come before what it names.
-        let synced = File::open(&archive).and_then(|folder| Ok(rustix::fs::syncfs(folder)?));
-        synced.map_err(written)?;
+        let archive = File::open(state.join("archive"));
+        archive.and_then(|folder| Ok(rustix::fs::syncfs(folder)?)).map_err(written)?;
     }
     let manifest = Manifest { files: files.clone() };
     let text = serde_json::to_vec(&manifest).map_err(|error| written(error.into()))?;

@@ -2,6 +2,8 @@
 
 mod control;
 
+mod keep;
+
 mod load;
 
 mod parts;
@@ -96,6 +98,7 @@ impl Running {
         self.runtime.shutdown_background();
         self.parts.close_folds(i64::MAX);
         self.parts.journal.close();
+        self.parts.keeper.close();
         tracing::info!("stopped");
     }
 }

@@ -11,6 +11,7 @@ use prometheus::Registry;
 use tokio::runtime::Handle;
 
 use super::Options;
+use super::keep::Keeper;
 use super::load::{Loaded, RuleBook, compile, first};
 use crate::cache::Cache;
 use crate::cli::BadConfiguration;
@@ -24,7 +25,7 @@ use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Sid
 use crate::journal::{Clock, Event, Journal, JournalOptions, ViewSwapped};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{Cause, Freezes, Good, Hooks, Reload};
-use crate::policy::{diff, good, reload};
+use crate::policy::{diff, reload};
 use crate::shape::MaskKey;
 use crate::supervision::JournalMetrics;
 use crate::upstream::Shared;
@@ -45,7 +46,7 @@ pub(super) struct Parts {
     metrics: Arc<Metrics>,
     book: RuleBook,
     folder: PathBuf,
-    state: PathBuf,
+    pub(super) keeper: Keeper,
     generation: AtomicU64,
     in_force: Mutex<Good>,
 }
@@ -125,7 +126,8 @@ impl Parts {
             metrics,
             book,
             folder: config.policies.clone(),
-            state: config.state.clone(),
+            keeper: Keeper::start(config.state.clone())
+                .context("cannot start the thread that keeps the last good copy")?,
             generation: AtomicU64::new(1),
             in_force: Mutex::new(good.clone()),
         });
@@ -231,7 +233,7 @@ impl Parts {
         }
         self.metrics.view_failed.set(0);
         self.metrics.policy_problems.set(0);
-        if let Err(error) = good::store(&self.state, &self.folder, &good.sources.files) {
+        if let Err(error) = self.keeper.keep(&self.folder, &good.sources.files) {
             tracing::error!(%error, "the last good copy could not be stored");
         }
     }

@@ -27,6 +27,9 @@ use crate::policy::Sources;
 /// What each file holds, by its path under the folder.
 pub(crate) type Contents = BTreeMap<PathBuf, Arc<FileContent>>;
 
+/// How often a folder that keeps changing is read again, before it is taken as it was found.
+const AGAIN: usize = 5;
+
 /// Reads a policy folder, again and again.
 #[derive(Debug)]
 pub struct Reader {
@@ -70,8 +73,34 @@ impl Reader {
         FileReader { root: self.root.clone(), forms: Arc::clone(&self.forms) }
     }
 
-    /// Reads the whole folder.
+    /// Reads the whole folder, and reads it again if it changed meanwhile: half of a change and half of
+    /// what was before is something that nobody wrote.
     pub fn read(&mut self, now: Timestamp) -> Reading {
+        let mut reading = self.read_once(now);
+        for _ in 0..AGAIN {
+            if self.is_as_read(&reading.contents) {
+                break;
+            }
+            reading = self.read_once(now);
+        }
+        reading
+    }
+
+    /// Whether the files are still those that were read, and no others.
+    fn is_as_read(&self, contents: &Contents) -> bool {
+        let (walked, _) = walk::files(&self.root);
+        let walked: HashMap<_, _> =
+            walked.iter().map(|(path, meta)| (path, Stamp::of(meta))).collect();
+        let files = self.files();
+        walked.keys().all(|path| contents.contains_key(*path))
+            && contents.iter().all(|(path, content)| {
+                let now = walked.get(path).copied().or_else(|| files.stamp(path));
+                // One that could not be read has no stamp.
+                content.stamp.is_none() || content.stamp == now
+            })
+    }
+
+    fn read_once(&mut self, now: Timestamp) -> Reading {
         let (files, mut problems) = walk::files(&self.root);
         let mut contents = Contents::new();
         let mut memory = HashMap::with_capacity(files.len());

@@ -80,12 +80,19 @@ fn a_new_grant_comes_in_force_soon_after_it_is_written() {
     city(folder.path());
     let watched = watch(folder.path());
 
-    let start = Instant::now();
-    put(folder.path(), "grants/g-2.yaml", &grant("g-2"));
-    let good = watched.good();
+    // The machine may be busy, so the best of many counts.
+    let took = (2..22).map(|number| {
+        let name = format!("g-{number}");
+        let start = Instant::now();
+        put(folder.path(), &format!("grants/{name}.yaml"), &grant(&name));
+        let good = watched.good();
+        assert!(good.sources.grants.contains_key(&id(&name)));
+        start.elapsed()
+    });
+    let took: Vec<_> = took.collect();
 
-    assert!(good.sources.grants.contains_key(&id("g-2")));
-    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    assert!(took.iter().min().unwrap() < &Duration::from_millis(100), "{took:?}");
+    assert!(took.iter().max().unwrap() < &Duration::from_secs(2), "{took:?}");
 }
 
 #[test]
@@ -300,4 +307,30 @@ fn among_twenty_thousand_grants_a_withdrawal_counts_within_a_tenth_of_a_second()
 
     assert!(took < Duration::from_millis(100), "{took:?}");
     assert_eq!(all.load().denies_grant(&id("n-1000-8")), None);
+}
+
+#[test]
+fn a_folder_that_changes_while_it_is_read_is_never_read_half() {
+    let folder = tempfile::tempdir().unwrap();
+    city(folder.path());
+    let (one, other) =
+        (folder.path().join("grants/a-1.yaml"), folder.path().join("grants/z-1.yaml"));
+    fs::rename(folder.path().join("grants/g-1.yaml"), &one).unwrap();
+    let mut reader = Reader::new(folder.path()).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                // The grant is always there, in one file or the other.
+                fs::rename(&one, &other).unwrap();
+                std::thread::sleep(Duration::from_millis(7));
+                fs::rename(&other, &one).unwrap();
+                std::thread::sleep(Duration::from_millis(7));
+            }
+        });
+        let lost = (0..300).filter(|_| reader.read(now()).sources.grants.is_empty()).count();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(lost, 0, "the grant was in neither file");
+    });
 }

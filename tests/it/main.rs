@@ -22,6 +22,7 @@ mod decisions;
 mod demo;
 mod faults;
 mod identify;
+mod invariants;
 mod journal;
 mod limits;
 mod listening;

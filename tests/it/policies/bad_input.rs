@@ -179,3 +179,21 @@ fn an_unchanged_file_is_not_parsed_again_and_a_changed_one_is() {
     assert_eq!(second.sources.grants[&id].items.len(), 2);
     assert_ne!(first.sources.grants[&id].items, second.sources.grants[&id].items);
 }
+
+#[test]
+fn i2_a_conditional_entry_says_under_which_conditions_and_for_which_purposes() {
+    let folder = tempfile::tempdir().unwrap();
+    city(folder.path());
+    let file = "catalog/tax/payers.yaml";
+    let text = fs::read_to_string(folder.path().join(file)).unwrap();
+    let without = |words: &str| {
+        let kept = text.lines().filter(|line| !line.trim_start().starts_with(words));
+        put(folder.path(), file, &kept.map(|line| format!("{line}\n")).collect::<String>());
+        lines(folder.path())
+    };
+
+    let said = without("conditions:");
+    assert!(said.len() == 1 && said[0].contains("no conditions are given (I2)"), "{said:?}");
+    let said = without("purposes:");
+    assert!(said.len() == 1 && said[0].contains("no purposes are given (I2)"), "{said:?}");
+}

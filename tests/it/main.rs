@@ -28,6 +28,7 @@ mod limits;
 mod listening;
 mod planted;
 mod policies;
+mod profiles;
 mod real;
 mod refusals;
 mod reloading;

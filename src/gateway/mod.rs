@@ -32,7 +32,7 @@ pub mod request;
 pub mod worker;
 
 pub use self::answer::Body;
-pub use self::decide::{Ask, Asker, Decision, Memo, Permit, STANDING, decide};
+pub use self::decide::{Ask, Asker, Decision, Memo, Permit, Refused, STANDING, decide, judge};
 pub use self::limit::{Limiters, RateKey};
 pub use self::metrics::{Ending, Metrics};
 pub use self::prepare::{PrepareError, Prepared, PreparedView, Tools};

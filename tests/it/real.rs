@@ -45,20 +45,6 @@ fn answers(url: &str) {
     eventually(url, Duration::from_secs(30), || (get(url).0 == 200).then_some(()));
 }
 
-/// Adds a provider with one upstream and one entry to a running city.
-fn publish(city: &City, organization: &str, entry: (&str, &str), description: &str) {
-    let policies = &city.shown.policies;
-    let folder = policies.join("catalog/weather");
-    fs::write(folder.join(format!("{}.openapi.yaml", entry.0)), description).unwrap();
-    // The city's dates move with its start, and only a steward who is filed that day reviews.
-    let today = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::fixed(jiff::tz::offset(8)));
-    let reviewed = entry.1.replace("2026-01-04", &today.date().to_string());
-    fs::write(folder.join(format!("{}.yaml", entry.0)), reviewed).unwrap();
-    let file = policies.join("organizations/weather.yaml");
-    let text = fs::read_to_string(&file).unwrap();
-    fs::write(file, format!("{text}{organization}")).unwrap();
-}
-
 const DIVISIONS: &str = "id: weather/divisions
 code: 103001001/000777
 name: 行政区划
@@ -133,7 +119,7 @@ fn datasette_serves_through_the_gate_and_its_dangerous_parameters_are_closed() {
     let text = fs::read_to_string(&masks).unwrap();
     fs::write(&masks, format!("{text}first: {{kind: constant, text: \"＊\"}}\n")).unwrap();
     let upstream = format!("  - id: datasette\n    url: http://127.0.0.1:{port}\n");
-    publish(&city, &upstream, ("divisions", DIVISIONS), DIVISIONS_OPENAPI);
+    city.publish(&upstream, ("weather/divisions", DIVISIONS), DIVISIONS_OPENAPI);
     let url = format!("{}/weather/divisions", city.shown.opening);
     answers(&format!("{url}?_size=5"));
 
@@ -238,7 +224,7 @@ fn nginx_serves_files_through_the_gate() {
     answers(&format!("http://127.0.0.1:{port}/files/2025.pdf"));
 
     let upstream = format!("  - id: nginx\n    url: http://127.0.0.1:{port}\n");
-    publish(&city, &upstream, ("yearbook", FILES), FILES_OPENAPI);
+    city.publish(&upstream, ("weather/yearbook", FILES), FILES_OPENAPI);
     let url = format!("{}/weather/yearbook/2025.pdf", city.shown.opening);
     answers(&url);
     let copy = city.dir.path().join("copy.pdf");

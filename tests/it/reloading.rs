@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::city::City;
+use crate::support::caller::Caller;
+use crate::support::city::{City, today};
 use crate::support::eventually;
 
 /// One call of the registration system to the marriage register.
@@ -98,22 +99,104 @@ fn allowed_calls(city: &City) -> u64 {
     u64::try_from(allowed.count()).unwrap()
 }
 
+/// How long from a write until the answer over an open connection is another one.
+fn until_answered(call: impl Fn(&mut Caller) -> u16, who: &mut Caller, wanted: u16) -> Duration {
+    let start = Instant::now();
+    while call(who) != wanted {
+        assert!(start.elapsed() < Duration::from_secs(10), "never {wanted}, but {}", call(who));
+    }
+    start.elapsed()
+}
+
+/// A tenth of a second is the promise.
+const PROMISED: Duration = Duration::from_millis(100);
+
+/// Measures until the promise was kept. The machine may be busy with other tests, so the best of five
+/// counts, or of more where all five were late.
+fn promised(what: &str, mut measure: impl FnMut(usize) -> Duration) {
+    let mut times = Vec::new();
+    while times.len() < 5 || times.iter().all(|took| *took >= PROMISED) {
+        assert!(times.len() < 40, "{what} took {times:?}");
+        times.push(measure(times.len()));
+    }
+    assert!(times.iter().all(|took| *took < Duration::from_secs(2)), "{what} took {times:?}");
+}
+
+/// A grant of an entry that nobody else holds, as it would be written today.
+fn new_grant(id: &str) -> String {
+    let today = today();
+    let until = today.checked_add(jiff::Span::new().days(90)).unwrap();
+    format!(
+        "id: {id}
+consumer: xingqing
+applications: [xingqing/approval]
+entry: natural-resources/real-estate
+items: [unit_no]
+purposes: [data-verification]
+modes: [api]
+term: {{from: {today}, until: {until}}}
+basis: {{rank: law, title: 中华人民共和国行政许可法, article: 第三十四条}}
+state: active
+approvals:
+  - {{by: provider, organization: natural-resources, person: natural-resources-steward, date: {today}, document: 共享答复〔2026〕90号}}
+  - {{by: bureau, organization: big-data-bureau, person: big-data-bureau-steward, date: {today}, document: 授权确认〔2026〕90号}}
+"
+    )
+}
+
+#[test]
+fn a_new_grant_works_and_a_withdrawn_one_stops_within_a_tenth_of_a_second() {
+    let city = City::start();
+    // The department's interface is a slow one, which would be measured too.
+    let (slow, quick) = (&city.shown.upstreams["slow"], &city.shown.upstreams["rest"]);
+    city.reload(|| city.edit("organizations/natural-resources.yaml", slow, quick));
+    let mut caller = Caller::application(&city.shown, "xingqing/approval");
+    let call =
+        |caller: &mut Caller| caller.get("/natural-resources/real-estate?unit_no=1", &[]).status;
+    let mut withdrawn = Vec::new();
+
+    // No pause between: each new grant meets what the change before it left to do.
+    promised("a new grant", |round| {
+        let text = new_grant(&format!("g-9{round}"));
+        let file = city.shown.policies.join(format!("grants/g-9{round}.yaml"));
+        fs::write(&file, &text).unwrap();
+        let granted = until_answered(call, &mut caller, 200);
+        if round % 2 == 0 {
+            fs::remove_file(&file).unwrap();
+        } else {
+            let less = text.replace("state: active", "state: suspended\nreason: 核查");
+            fs::write(&file, less).unwrap();
+        }
+        withdrawn.push(until_answered(call, &mut caller, 403));
+        granted
+    });
+    let kept = withdrawn.iter().any(|took| *took < PROMISED);
+    assert!(kept, "a withdrawal took {withdrawn:?}");
+}
+
 #[test]
 fn a_withdrawal_holds_though_another_file_is_broken() {
     let city = City::start();
-    assert_eq!(call(&city, "data-verification").0, 200);
+    let declared =
+        [("Helan-Purpose", "data-verification"), ("Helan-Matter", "\"estate-transfer\"")];
+    let mut caller = Caller::application(&city.shown, "natural-resources/registration");
+    let call = |caller: &mut Caller| {
+        caller.get("/civil-affairs/marriage?cert_num=640106198507150024", &declared).status
+    };
+    assert_eq!(call(&mut caller), 200);
+    let file = city.shown.policies.join("grants/g-02.yaml");
+    let text = fs::read_to_string(&file).unwrap();
 
     fs::write(city.shown.policies.join("grants/broken.yaml"), "id: [\n").unwrap();
-    fs::remove_file(city.shown.policies.join("grants/g-02.yaml")).unwrap();
-    let start = Instant::now();
-    eventually("the withdrawal", Duration::from_secs(5), || {
-        (call(&city, "data-verification").0 == 403).then_some(())
+    promised("a withdrawal", |_| {
+        fs::write(&file, &text).unwrap();
+        until_answered(call, &mut caller, 200);
+        fs::remove_file(&file).unwrap();
+        until_answered(call, &mut caller, 403)
     });
-    // 100 ms is the promise; one call of curl takes part of what is measured here.
-    assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
 
     std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(call(&city, "data-verification").0, 403, "the withdrawal did not hold");
+    assert_eq!(call(&mut caller), 403, "the withdrawal did not hold");
     // The rest of the city goes on with the last good View.
     let output = Command::new("curl")
         .args(["-sS", "-o", "/dev/null", "-w", "%{http_code}"])

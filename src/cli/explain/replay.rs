@@ -8,15 +8,16 @@ use std::fs::{self, DirBuilder};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use uuid::Uuid;
 
 use super::{find, tell, view};
 use crate::domain::{Denial, GrantId, ProfileId, PurposeId};
-use crate::gateway::{Ask, Asker, Memo, Permit, PreparedView, Refusal, STANDING, Use, decide};
+use crate::gateway::{Ask, Asker, Memo, Permit, PreparedView, Refusal, STANDING, Use, judge};
 use crate::journal::{ALLOWED, Decided, ViewSwapped};
-use crate::policy::{Overlay, good};
+use crate::policy::{Overlay, Written, good};
 
 /// Stands for a choice that is not on record, because no grant bears it.
 const NOT_ON_RECORD: &str = "not-on-record";
@@ -87,13 +88,13 @@ pub(super) fn run(
         swapped.files.len()
     )?;
     writeln!(out, "at {}, zone {}, profile {profile}", decided.time, decided.zone)?;
-    let (decision, passed_over) = again(&view, decided)?;
-    tell(&decision, out)?;
-    if let Some(grant) = passed_over {
+    let again = again(&view, decided)?;
+    tell(&again.decision, out)?;
+    if let Some(grant) = &again.passed_over {
         writeln!(out, "{grant} came first and was passed over; why is not on record")?;
     }
     writeln!(out, "taken from the record: {}", taken(decided))?;
-    let differences = differences(judged, decided, &decision);
+    let differences = differences(judged, decided, &again);
     for difference in &differences {
         writeln!(out, "differs: {difference}")?;
     }
@@ -132,12 +133,18 @@ fn restored(
     Ok(view)
 }
 
+/// A decision made again.
+struct Again {
+    decision: Result<Permit, Refusal>,
+    /// The grant it rests on, or that a refusal is about.
+    grant: Option<GrantId>,
+    /// A grant that came first, though the record names another.
+    passed_over: Option<GrantId>,
+}
+
 /// Decides again. Where another grant comes first than the one on record, the recorded one is asked
 /// about: the values or the withdrawal for which the first was passed over are not on record.
-fn again(
-    view: &PreparedView,
-    decided: &Decided,
-) -> anyhow::Result<(Result<Permit, Refusal>, Option<GrantId>)> {
+fn again(view: &PreparedView, decided: &Decided) -> anyhow::Result<Again> {
     let id = decided.entry.as_ref().map_or("", |id| id.as_str());
     let Some(entry) = view.entry(id) else { bail!("the View in force then has no {id}") };
     let known = decided.organization.clone().zip(decided.application.clone());
@@ -157,15 +164,24 @@ fn again(
         grant: choice,
         now: decided.time,
     };
-    let decide = |ask: &Ask<'_>| decide(view, &Overlay::default(), &mut Memo::default(), ask);
-    let first = decide(&ask);
+    let decide = |ask: &Ask<'_>| {
+        let id = |written: &Arc<Written>| written.grant.id.clone();
+        match judge(view, &Overlay::default(), &mut Memo::default(), ask) {
+            Ok(permit) => (permit.grant().map(id), Ok(permit)),
+            Err(refused) => (refused.grant.as_ref().map(id), Err(refused.refusal)),
+        }
+    };
+    let (grant, first) = decide(&ask);
     let other = first.as_ref().ok().and_then(|permit| {
         let grant = permit.grant().map(|written| &written.grant.id);
         (decided.outcome == ALLOWED && grant != decided.grant.as_ref()).then(|| grant.cloned())
     });
-    let Some(Some(passed_over)) = other else { return Ok((first, None)) };
+    let Some(Some(passed_over)) = other else {
+        return Ok(Again { decision: first, grant, passed_over: None });
+    };
     let choice = decided.grant.as_ref().map_or(STANDING, |grant| grant.as_str());
-    Ok((decide(&Ask { grant: Some(choice), ..ask }), Some(passed_over)))
+    let (grant, decision) = decide(&Ask { grant: Some(choice), ..ask });
+    Ok(Again { decision, grant, passed_over: Some(passed_over) })
 }
 
 /// What the replay cannot check, in the words of the record.
@@ -187,11 +203,8 @@ fn taken(decided: &Decided) -> String {
 }
 
 /// In what the replay differs from the record.
-fn differences(
-    judged: Judged,
-    decided: &Decided,
-    decision: &Result<Permit, Refusal>,
-) -> Vec<String> {
+fn differences(judged: Judged, decided: &Decided, again: &Again) -> Vec<String> {
+    let decision = &again.decision;
     let outcome = match decision {
         Ok(_) => ALLOWED,
         Err(refusal) => refusal.described().code,
@@ -209,10 +222,11 @@ fn differences(
         // Which of several claims was tried last is not on record.
         return found;
     }
-    let (grant, articles) = match decision {
-        Ok(permit) => (permit.grant().map(|w| w.grant.id.as_str()), permit.articles()),
-        Err(refusal) => (None, refusal.articles().unwrap_or_default()),
+    let articles = match decision {
+        Ok(permit) => permit.articles(),
+        Err(refusal) => refusal.articles().unwrap_or_default(),
     };
+    let grant = again.grant.as_ref().map(GrantId::as_str);
     let then = decided.grant.as_ref().map(GrantId::as_str);
     if grant != then {
         let or_none = |grant: Option<&str>| grant.unwrap_or("none").to_owned();

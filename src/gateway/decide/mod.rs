@@ -162,7 +162,7 @@ impl From<Refusal> for Refused {
 }
 
 /// The same as [`decide`], with the grant that a refusal is about.
-pub(super) fn judge(
+pub fn judge(
     view: &PreparedView,
     overlay: &Overlay,
     memo: &mut Memo,
@@ -254,7 +254,9 @@ fn check_uses(view: &PreparedView, decision: &Decision, uses: &[Use]) -> Result<
         };
         if !may {
             let denial = Denial::ItemNotGranted;
-            let articles = view.view.rules.cited_for(denial).into_iter().collect();
+            // What the public may not ask by is what is not open to it.
+            let ground = if view.view.zone == Zone::Opening { Denial::ItemNotOpen } else { denial };
+            let articles = view.view.rules.cited_for(ground).into_iter().collect();
             return Err(Refusal::Denied { denial, articles });
         }
         let Some(written) = &decision.grant else { continue };

@@ -98,6 +98,11 @@ fn sharing(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry) {
         let mend = "write under which conditions and for what it is shared";
         checking.breach(law::order("§15"), (subject, "/sharing/conditions#"), message, mend);
     }
+    if sharing.class == SharingClass::Conditional && sharing.purposes.is_empty() {
+        let message = "conditional, and no purposes are given (I2)";
+        let mend = "write under `sharing.purposes` what it may be used for";
+        checking.breach(law::order("§15"), (subject, "/sharing/purposes#"), message, mend);
+    }
     let lively = entry.update == UpdateCycle::Realtime || entry.parallel_approval;
     if lively && !sharing.modes.contains(&Mode::Api) {
         let message =

@@ -1,5 +1,5 @@
-//! The invariants of the trade (domain brief 2.4) that the rules keep. The rest is kept elsewhere: I7 by
-//! the description that `route` matches, I8 by `shape`, I11 and I17 by the gateway and the journal.
+//! The invariants of the trade (domain brief 2.4) that the rules keep. The rest is kept by the path as a
+//! whole: I7, I8, I17 and what I9 says of quotas in `invariants`, I11 in `faults`.
 
 use helan::domain::{OrganizationKind, ProfileId, Timestamp, Zone};
 
@@ -70,6 +70,7 @@ fn i4_only_reviewed_items_that_point_at_nobody_are_open() {
         |changes: &str| both(&format!("zone=opening caller=public grant=standing {changes}"));
 
     assert_eq!(open("opening=open"), "yes");
+    assert_eq!(open("opening=closed"), "not-open");
     assert_eq!(open("opening=open items=part"), "yes", "the sensitive item stays behind");
     assert_eq!(open("opening=open items=sensitive"), "item-not-open");
     assert_eq!(open("opening=open items=masked"), "item-not-open", "open means as it is");
@@ -124,6 +125,9 @@ fn i9_a_call_needs_an_active_grant_for_its_moment_purpose_mode_and_application()
     assert_eq!(both("grant=foreign"), "no-grant");
     assert_eq!(both("purpose=wrong"), "purpose-not-granted");
     assert_eq!(both("purpose=required"), "purpose-missing");
+    assert_eq!(both("purpose=ambiguous"), "purpose-ambiguous");
+    assert_eq!(both("matter=absent"), "matter-missing");
+    assert_eq!(both("matter=wrong"), "matter-not-granted");
     assert_eq!(both("mode=file granted-modes=api"), "mode-not-granted");
     assert_eq!(both("mode=file modes=api"), "mode-not-offered");
     assert_eq!(both("application=other"), "application-not-granted");

@@ -279,3 +279,22 @@ fn headers_and_bodies_that_cannot_pass_are_told_where_they_stand() {
         ]
     );
 }
+
+#[test]
+fn i2_a_conditional_entry_says_under_which_conditions_and_for_which_purposes() {
+    let folder = tempfile::tempdir().unwrap();
+    city(folder.path());
+    let file = "catalog/tax/payers.yaml";
+    let text = fs::read_to_string(folder.path().join(file)).unwrap();
+    let without = |words: &str| {
+        let all = text.split_inclusive('\n');
+        let kept: String = all.filter(|line| !line.trim_start().starts_with(words)).collect();
+        put(folder.path(), file, &kept);
+        lines(folder.path())
+    };
+
+    let said = without("conditions:");
+    assert!(said.len() == 1 && said[0].contains("no conditions are given (I2)"), "{said:?}");
+    let said = without("purposes:");
+    assert!(said.len() == 1 && said[0].contains("no purposes are given (I2)"), "{said:?}");
+}

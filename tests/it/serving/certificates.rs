@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::faults::serve_rows;
 use crate::support::ca::{Ca, Issued, put};
 use crate::support::city::City;
 use crate::support::node::Client;
 use crate::support::serving::{Serving, curl};
+use crate::support::stand_in::serve_rows;
 
 const PATH: &str = "/ecology/air-quality";
 

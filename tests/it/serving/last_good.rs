@@ -5,10 +5,10 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use super::{marriage, with_token};
-use crate::faults::serve_rows;
 use crate::support::city::City;
 use crate::support::eventually;
 use crate::support::serving::{Serving, command, metric};
+use crate::support::stand_in::serve_rows;
 
 /// A city that was good and has ended, with a stand-in for its main interface.
 fn ended() -> City {

@@ -38,6 +38,11 @@ pub struct Call {
     pub code: Option<String>,
 }
 
+/// The day in the city.
+pub fn today() -> jiff::civil::Date {
+    jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::fixed(jiff::tz::offset(8))).date()
+}
+
 /// A running city; ended when dropped.
 pub struct City {
     pub shown: Shown,
@@ -94,6 +99,50 @@ impl City {
         self.child.id()
     }
 
+    /// Adds an upstream to a provider, and an entry with its interface description.
+    ///
+    /// The city's dates move with its start, and only a steward who is filed that day reviews:
+    /// `2026-01-04` becomes today.
+    pub fn publish(&self, upstream: &str, entry: (&str, &str), description: &str) {
+        let (organization, name) = entry.0.split_once('/').unwrap();
+        let folder = self.shown.policies.join("catalog").join(organization);
+        std::fs::write(folder.join(format!("{name}.openapi.yaml")), description).unwrap();
+        let reviewed = entry.1.replace("2026-01-04", &today().to_string());
+        std::fs::write(folder.join(format!("{name}.yaml")), reviewed).unwrap();
+        let file = self.shown.policies.join(format!("organizations/{organization}.yaml"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{text}{upstream}")).unwrap();
+    }
+
+    /// Replaces text in a policy file; the text must be there.
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
+        let file = self.shown.policies.join(file);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{} has no `{from}`", file.display());
+        std::fs::write(file, text.replace(from, to)).unwrap();
+    }
+
+    /// Which Views were put in force so far, both zones counted.
+    pub fn swaps(&self) -> usize {
+        let events = super::records::events(&self.shown.records);
+        events.iter().filter(|event| event["event"] == "view-swapped").count()
+    }
+
+    /// Makes a change and waits until both zones have a View with it.
+    pub fn reload(&self, change: impl FnOnce()) {
+        let before = self.swaps();
+        change();
+        eventually("the reload", Duration::from_secs(20), || {
+            (self.swaps() >= before + 2).then_some(())
+        });
+    }
+
+    /// Asks it to read its policies again, as SIGHUP does.
+    pub fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
     /// Asks it to stop, as Ctrl-C does; how long that took.
     pub fn interrupt(&mut self) -> Duration {
         let start = Instant::now();
@@ -101,6 +150,49 @@ impl City {
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
         eventually("the city's end", Duration::from_secs(20), || self.child.try_wait().unwrap());
         start.elapsed()
+    }
+}
+
+/// `helan serve` with a configuration of the test's own; killed when dropped.
+pub struct Served {
+    child: Child,
+    pub log: PathBuf,
+}
+
+impl Served {
+    /// Starts it and waits until it listens at this address.
+    pub fn start(config: &Path, address: &str, log_level: &str) -> Self {
+        let log = config.with_extension("log");
+        let mut child = Command::new(program())
+            .args(["serve", "--config"])
+            .arg(config)
+            .env("RUST_LOG", log_level)
+            .stdin(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let address = address.rsplit('/').next().unwrap();
+        eventually("the node's start", Duration::from_secs(30), || {
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("the node ended with {status}: {}", std::fs::read_to_string(&log).unwrap());
+            }
+            std::net::TcpStream::connect(address).ok()
+        });
+        Self { child, log }
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

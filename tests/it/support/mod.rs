@@ -1,11 +1,14 @@
 //! What the tests share: a city to call, records to read, tools to drive.
 
 pub mod ca;
+pub mod caller;
 pub mod city;
 pub mod node;
 pub mod records;
 pub mod serving;
+pub mod stand_in;
 pub mod tools;
+pub mod wire;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

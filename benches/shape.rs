@@ -1,5 +1,6 @@
-//! How fast granted items are picked out of JSON: one core, parts of 16 KiB, short records with
-//! Chinese text, 3 of 14 members kept, one of them masked; and the same rows kept whole.
+//! How fast granted items are picked out of an answer: one core, parts of 16 KiB. Most cases are short
+//! records with Chinese text, 3 of 14 members kept, one of them masked; the others are what is worst
+//! for a scanner: indentation, and numbers one after another.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may stop")]
 
@@ -72,6 +73,23 @@ fn rows_of_csv() -> String {
     format!("{}\r\n{}\r\n", MEMBERS.join(","), rows.join("\r\n"))
 }
 
+/// What a program writes that formats for people.
+fn indented(text: &str) -> String {
+    serde_json::to_string_pretty(&serde_json::from_str::<Value>(text).unwrap()).unwrap()
+}
+
+/// Readings of sensors: little but numbers.
+fn rows_of_numbers() -> String {
+    let row = |number: usize| {
+        let members = MEMBERS.iter().enumerate().map(|(at, name)| {
+            format!("\"{name}\":{}.{:03}", number % 100 * (at + 1), (number * 7 + at) % 1000)
+        });
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    };
+    let rows: Vec<String> = (0..10_000).map(row).collect();
+    format!("{{\"total\":10000,\"data\":{{\"rows\":[{}]}}}}", rows.join(","))
+}
+
 fn keep(name: &str) -> (ItemName, Action) {
     (ItemName::parse(name).unwrap(), Action::Keep)
 }
@@ -97,10 +115,14 @@ fn shaping(criterion: &mut Criterion) {
         values: vec!["640104".to_owned(), "640105".to_owned()],
     }];
     let (json, csv) = (rows_of_json(), rows_of_csv());
-    let cases: [(&str, &str, &str, Vec<_>, &[Scope]); 4] = [
+    let (indented, numbers) = (indented(&json), rows_of_numbers());
+    let three_numbers = vec![keep("name"), keep("phone"), keep("status")];
+    let cases: [(&str, &str, &str, Vec<_>, &[Scope]); 6] = [
         ("json, 3 of 14, one masked", "json", &json, three_of_fourteen(), &[]),
         ("json, 3 of 14, one masked, rows filtered", "json", &json, three_of_fourteen(), &scope),
         ("json, 14 of 14", "json", &json, all, &[]),
+        ("json, indented, 3 of 14, one masked", "json", &indented, three_of_fourteen(), &[]),
+        ("json, numbers, 3 of 14", "json", &numbers, three_numbers, &[]),
         ("csv, 3 of 14, one masked", "csv", &csv, three_of_fourteen(), &[]),
     ];
     let mut group = criterion.benchmark_group("shape");

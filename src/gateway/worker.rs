@@ -141,7 +141,7 @@ impl Worker {
         .await
         .map_err(|cause| Refusal::NotProved { cause })?;
         trail.caller(&identity);
-        self.check_withdrawn(&identity, trail.now())?;
+        self.check_withdrawn(&self.node.overlay(), &identity, trail.now())?;
         Self::check_network(view, &identity, trail)?;
         Ok(identity)
     }
@@ -159,7 +159,8 @@ impl Worker {
             if !known || caller.expires <= now {
                 return Err(Refusal::NotProved { cause: IdentifyError::CredentialLapsed });
             }
-            self.check_withdrawn(held.identity, now)?;
+            // The same overlay: one read again could have been emptied for a View not looked at.
+            self.check_withdrawn(&overlay, held.identity, now)?;
         }
         let asker = Asker::of(held.identity);
         let ask = Ask {
@@ -175,9 +176,13 @@ impl Worker {
     }
 
     /// A credential that was withdrawn a moment ago proves nothing, whatever the View still holds.
-    fn check_withdrawn(&self, identity: &Identity, now: Timestamp) -> Result<(), Refusal> {
+    fn check_withdrawn(
+        &self,
+        overlay: &Overlay,
+        identity: &Identity,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         let Identity::Caller(caller) = identity else { return Ok(()) };
-        let overlay = self.node.overlay();
         if overlay.is_empty() {
             return Ok(());
         }

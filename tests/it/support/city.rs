@@ -114,12 +114,14 @@ impl City {
         std::fs::write(file, format!("{text}{upstream}")).unwrap();
     }
 
-    /// Replaces text in a policy file; the text must be there.
+    /// Replaces text in a policy file, in one step; the text must be there.
     pub fn edit(&self, file: &str, from: &str, to: &str) {
         let file = self.shown.policies.join(file);
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(text.contains(from), "{} has no `{from}`", file.display());
-        std::fs::write(file, text.replace(from, to)).unwrap();
+        let beside = file.with_file_name(".edited");
+        std::fs::write(&beside, text.replace(from, to)).unwrap();
+        std::fs::rename(beside, file).unwrap();
     }
 
     /// Which Views were put in force so far, both zones counted.

@@ -57,8 +57,12 @@ fn handler(parts: &Arc<Parts>) -> Handler<Body> {
         Box::pin(async move {
             match worker {
                 Some(worker) => handle(&worker, inbound).await,
-                // A listener is only started for a zone that has a side.
-                None => http::Response::new(Body::empty()),
+                // A listener is only started for a zone that has a side; were it not so, nothing is said.
+                None => {
+                    let mut response = http::Response::new(Body::empty());
+                    *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+                    response
+                }
             }
         })
     })

@@ -104,7 +104,7 @@ pub async fn shape(
     if target.method == Method::HEAD {
         return Ok(Ready::whole(status, head, Bytes::new()));
     }
-    // Only here: what goes before sent no data, and its record must not say that it did.
+    // Only what is sent counts as having left: not what a 304 or a HEAD keeps back.
     let body = match body {
         Some(bytes) => {
             shaping.note(trail);

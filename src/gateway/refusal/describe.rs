@@ -118,10 +118,7 @@ impl Refusal {
                     "请去掉 Cache-Control 中的 only-if-cached。",
                 ],
             ),
-            Self::RecordFailed
-            | Self::RecordBudgetSpent
-            | Self::Stopping
-            | Self::Internal { .. } => self.ours(),
+            Self::RecordFailed | Self::RecordBudgetSpent | Self::Internal { .. } => self.ours(),
         }
     }
 
@@ -423,11 +420,6 @@ impl Refusal {
                 "record-budget-spent",
                 ["This zone may record no more calls for the moment.", "本区的记录额度暂时用完。"],
                 TELL_OPERATOR,
-            ),
-            Self::Stopping => ours(
-                "stopping",
-                ["The gateway is stopping.", "网关正在停止服务。"],
-                ["Try again; another node or the next start will answer.", "请重试。"],
             ),
             _ => Described {
                 status: StatusCode::INTERNAL_SERVER_ERROR,

@@ -138,8 +138,6 @@ pub enum Refusal {
     RecordFailed,
     /// This zone has used up its share of the journal.
     RecordBudgetSpent,
-    /// The gateway is stopping.
-    Stopping,
     /// Something in the gateway broke.
     Internal {
         /// What, for the log.
@@ -204,9 +202,7 @@ impl Refusal {
             | Self::QuotaSpent { wait, .. }
             | Self::UpstreamBusy { wait } => Some(*wait),
             Self::UpstreamFailed { cause } => cause.retry_after(),
-            Self::RecordFailed | Self::RecordBudgetSpent | Self::Stopping => {
-                Some(Duration::from_secs(1))
-            }
+            Self::RecordFailed | Self::RecordBudgetSpent => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

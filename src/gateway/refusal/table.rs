@@ -79,7 +79,6 @@ fn every() -> Vec<Refusal> {
         Refusal::NotKept,
         Refusal::RecordFailed,
         Refusal::RecordBudgetSpent,
-        Refusal::Stopping,
         Refusal::Internal { what: "" },
     ]);
     all

@@ -148,20 +148,6 @@ impl Origins {
         self.spots.get(subject).map_or(Position::START, |(_, at)| *at)
     }
 
-    /// File and line of an entry, for logs and answers.
-    pub fn of_entry(&self, id: &EntryId) -> Option<(PathBuf, u32)> {
-        self.shown(&Subject::Entry(id.clone()))
-    }
-
-    /// File and line of a grant, for logs and answers.
-    pub fn of_grant(&self, id: &GrantId) -> Option<(PathBuf, u32)> {
-        self.shown(&Subject::Grant(id.clone()))
-    }
-
-    fn shown(&self, subject: &Subject) -> Option<(PathBuf, u32)> {
-        self.spots.get(subject).map(|(spot, at)| (self.root.join(&spot.file), at.line))
-    }
-
     /// Looks up the lines: each file once.
     pub(crate) fn locate(&self, findings: Vec<Finding>) -> Vec<Problem> {
         let mut by_file: BTreeMap<Spot, Vec<Finding>> = BTreeMap::new();

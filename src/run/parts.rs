@@ -243,8 +243,8 @@ impl Parts {
                 zone: *zone,
                 from: before
                     .and_then(|before| before.views.get(zone))
-                    .map(|before| before.view.hash.clone()),
-                to: view.view.hash.clone(),
+                    .map(|before| Arc::clone(&before.view.hash)),
+                to: Arc::clone(&view.view.hash),
                 cause: cause.to_owned(),
                 files: files
                     .iter()

@@ -5,6 +5,7 @@
 //! thread tries a new segment until it works again. `pwritev2` with `RWF_DSYNC` is the one system
 //! call that makes records durable.
 
+mod blocks;
 mod call;
 mod clock;
 mod event;

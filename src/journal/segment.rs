@@ -1,6 +1,7 @@
 //! Files of the journal: zeroed ahead, written at the end, made durable by one system call.
 //!
-//! `pwritev2` with `RWF_DSYNC` is the only call that makes records durable. `fsync` is used for what
+//! `pwritev2` with `RWF_DSYNC` is the only call that makes records durable. It goes past the page cache
+//! where the file system lets it: a record is written once, and read by nobody soon. `fsync` is used for what
 //! surrounds them: zeros ahead, names in the folder, a tail that was cut.
 
 use std::fs::{self, File, OpenOptions};
@@ -9,7 +10,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
+
+use super::blocks::{BLOCK_BYTES, Blocks};
 
 /// The name of a segment that is zeroed and not yet in use.
 const SPARE: &str = "spare.zero";
@@ -24,25 +28,41 @@ pub(super) struct Segment {
     path: PathBuf,
     /// Bytes that are durable.
     pub(super) confirmed: u64,
+    /// Whether writes go past the page cache.
+    direct: bool,
+    blocks: Blocks,
 }
 
 impl Segment {
+    fn new(file: File, path: PathBuf) -> Self {
+        let direct = go_direct(&file, true).is_ok();
+        Self { file, path, confirmed: 0, direct, blocks: Blocks::default() }
+    }
+
     /// Makes `bytes` durable at the end. After an error nothing may be written to it again: what the
     /// disk holds beyond `confirmed` is unknown.
-    pub(super) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        let mut offset = self.confirmed;
-        while !bytes.is_empty() {
-            match pwritev2(&self.file, &[IoSlice::new(bytes)], offset, ReadWriteFlags::DSYNC) {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.blocks.append(bytes);
+        let mut offset = self.confirmed - self.confirmed % BLOCK_BYTES;
+        let mut left = self.blocks.bytes();
+        while !left.is_empty() {
+            match pwritev2(&self.file, &[IoSlice::new(left)], offset, ReadWriteFlags::DSYNC) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
-                    bytes = bytes.get(written..).unwrap_or_default();
+                    left = left.get(written..).unwrap_or_default();
                     offset = offset.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
                 }
                 Err(Errno::INTR) => {}
+                // Some file systems take the flag and then no such write.
+                Err(Errno::INVAL) if self.direct => {
+                    go_direct(&self.file, false)?;
+                    self.direct = false;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        self.confirmed = offset;
+        self.confirmed = self.confirmed.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));
+        self.blocks.keep_tail();
         Ok(())
     }
 
@@ -92,7 +112,7 @@ impl Spare {
         let path = self.folder.join(name(first));
         fs::rename(&spare, &path)?;
         sync_folder(&self.folder)?;
-        Ok(Segment { file, path, confirmed: 0 })
+        Ok(Segment::new(file, path))
     }
 
     /// Waits for zeroing to end and leaves nothing behind.
@@ -102,6 +122,13 @@ impl Spare {
         }
         discard(&self.folder);
     }
+}
+
+/// Lets writes to a file go past the page cache, or not.
+fn go_direct(file: &File, direct: bool) -> io::Result<()> {
+    let mut flags = fcntl_getfl(file)?;
+    flags.set(OFlags::DIRECT, direct);
+    Ok(fcntl_setfl(file, flags)?)
 }
 
 /// Removes a spare that an earlier run left.
@@ -129,13 +156,20 @@ fn fill(path: &Path, bytes: u64) -> io::Result<File> {
         .truncate(true)
         .mode(0o600)
         .open(path)?;
-    let zeros = vec![0; CHUNK];
-    let mut left = bytes;
+    let mut zeros = Blocks::default();
+    zeros.append(&vec![0; CHUNK]);
+    let mut left = bytes.next_multiple_of(BLOCK_BYTES);
+    let mut direct = go_direct(&file, true).is_ok();
     while left > 0 {
         let length = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        let chunk = zeros.get(..length).unwrap_or_default();
-        file.write_all(chunk)?;
-        left = left.saturating_sub(u64::try_from(length).unwrap_or(u64::MAX));
+        match file.write_all(zeros.bytes().get(..length).unwrap_or_default()) {
+            Ok(()) => left = left.saturating_sub(u64::try_from(length).unwrap_or(u64::MAX)),
+            Err(error) if direct && error.kind() == io::ErrorKind::InvalidInput => {
+                go_direct(&file, false)?;
+                direct = false;
+            }
+            Err(error) => return Err(error),
+        }
     }
     file.sync_all()?;
     Ok(file)

@@ -41,9 +41,11 @@ pub struct Inbound {
 impl Inbound {
     /// A request at the moment its head is complete.
     #[expect(clippy::disallowed_methods, reason = "a span that is measured, never recorded time")]
-    pub fn new(conn: Arc<Conn>, request: Request<RequestBody>, received: Timestamp) -> Self {
+    ///
+    /// Boxed, for it is handed through the whole path.
+    pub fn new(conn: Arc<Conn>, request: Request<RequestBody>, received: Timestamp) -> Box<Self> {
         let (head, body) = request.into_parts();
-        Self { head, body, conn, received, began: Instant::now() }
+        Box::new(Self { head, body, conn, received, began: Instant::now() })
     }
 }
 
@@ -210,7 +212,7 @@ pub fn kind(request: &Inbound) -> Option<&str> {
 /// nothing: what cannot be checked is refused.
 pub async fn body(
     target: &mut Target,
-    request: Inbound,
+    request: Box<Inbound>,
     trail: &mut Trail,
 ) -> Result<Forwarded, Refusal> {
     let Some(kind) = kind(&request) else { return Ok(Forwarded::None) };

@@ -28,7 +28,7 @@ const CHECK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Body {
     kind: Kind,
-    trail: Option<Trail>,
+    trail: Option<Box<Trail>>,
 }
 
 #[derive(Debug)]
@@ -61,11 +61,15 @@ impl Body {
         Self { kind: Kind::Whole(Some(bytes)), trail: None }
     }
 
-    pub(super) fn whole(bytes: Bytes, trail: Trail) -> Self {
+    pub(super) fn whole(bytes: Bytes, trail: Box<Trail>) -> Self {
         Self { kind: Kind::Whole(Some(bytes)), trail: Some(trail) }
     }
 
-    pub(super) fn streaming(shaping: Box<Shaping>, watch: Option<Watch>, trail: Trail) -> Self {
+    pub(super) fn streaming(
+        shaping: Box<Shaping>,
+        watch: Option<Watch>,
+        trail: Box<Trail>,
+    ) -> Self {
         let pace = Pace::new(trail.conn().bounds());
         let streaming = Streaming { shaping: *shaping, watch, pace };
         Self { kind: Kind::Streaming(Box::new(streaming)), trail: Some(trail) }

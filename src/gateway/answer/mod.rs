@@ -44,7 +44,7 @@ impl Ready {
     }
 
     /// Sends it; from here on the trail ends with the body.
-    pub fn send(self, mut trail: Trail) -> Response<Body> {
+    pub fn send(self, mut trail: Box<Trail>) -> Response<Body> {
         trail.status(self.status);
         let mut response = match self.held {
             Held::Whole(bytes) if bytes.is_empty() => {

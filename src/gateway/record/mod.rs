@@ -68,7 +68,9 @@ pub struct Trail {
 
 impl Trail {
     /// Starts the record of a call; it says `aborted-by-caller` until something better is known.
-    pub fn open(recorder: &Arc<Recorder>, request: &Inbound) -> Self {
+    ///
+    /// Boxed, for it goes with the answer down to its last byte.
+    pub fn open(recorder: &Arc<Recorder>, request: &Inbound) -> Box<Self> {
         let now = recorder.journal.clamp(request.received);
         let mut decided = Decided::new(now, transaction(now), recorder.zone);
         let address = request.conn.consumer(&request.head.headers);
@@ -76,7 +78,7 @@ impl Trail {
         decided.address = Some(crate::journal::network_of(address));
         let finished = Finished::new(&decided, now, ABORTED);
         recorder.zone_metrics.in_flight.inc();
-        Self {
+        Box::new(Self {
             recorder: Arc::clone(recorder),
             conn: Arc::clone(&request.conn),
             address,
@@ -91,7 +93,7 @@ impl Trail {
             origin: request.head.headers.get(header::ORIGIN).cloned(),
             closed: false,
             counted: false,
-        }
+        })
     }
 
     /// The moment the call is judged by; never behind the last durable record.
@@ -200,7 +202,7 @@ impl Trail {
     }
 
     /// Answers with a refusal, after its record is durable.
-    pub async fn refuse(mut self, refusal: Refusal, worker: &Worker) -> Response<Body> {
+    pub async fn refuse(mut self: Box<Self>, refusal: Refusal, worker: &Worker) -> Response<Body> {
         let described = refusal.described();
         refusal.log(&self);
         let code = described.code;
@@ -257,13 +259,13 @@ impl Trail {
     }
 
     /// The call ended with its answer whole.
-    pub fn answered(mut self) {
+    pub fn answered(mut self: Box<Self>) {
         self.finished.outcome = Cow::Borrowed(crate::journal::ANSWERED);
         self.close(Ending::Answered);
     }
 
     /// The call broke off after its answer had begun.
-    pub fn broke(mut self, how: &'static str) {
+    pub fn broke(mut self: Box<Self>, how: &'static str) {
         self.finished.outcome = Cow::Borrowed(how);
         self.close(Ending::Broken);
     }

@@ -101,7 +101,9 @@ fn publish(policies: &Path, origin: u16) -> anyhow::Result<()> {
     fs::write(catalog.join("compare-file.openapi.yaml"), file)?;
 
     let provider = policies.join("organizations/civil-affairs.yaml");
-    let upstream = format!("  - id: compare\n    url: http://127.0.0.1:{origin}\n");
+    let upstream = format!(
+        "  - id: compare\n    url: http://127.0.0.1:{origin}\n    connections: 128\n    concurrency: 1024\n"
+    );
     fs::write(&provider, fs::read_to_string(&provider)? + &upstream)?;
     let consumer = policies.join("organizations/natural-resources.yaml");
     let application = "    name: 不动产登记系统\n";

@@ -1,13 +1,16 @@
-//! Load from h2load and wrk, and the CPU that an answer took.
+//! The load, and the CPU that an answer took.
 
-use std::fs;
-use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
+use rustls::ClientConfig;
 
+use crate::client::Client;
 use crate::cpu;
-use crate::process::output;
+use crate::process::{now, output};
 
 /// The core that the measured program has to itself, and the one of load and origin.
 pub(crate) const PROXY: &str = "0";
@@ -20,7 +23,7 @@ pub(crate) enum Load {
     Kept(u32),
     /// HTTP/2, 16 connections with 4 calls at once on each.
     Streams,
-    /// A connection for each call, 32 at once.
+    /// A connection for each call, with a full handshake if it is TLS.
     New,
 }
 
@@ -29,6 +32,7 @@ pub(crate) enum Load {
 pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) headers: Vec<String>,
+    pub(crate) tls: Arc<ClientConfig>,
 }
 
 /// Microseconds of CPU of a program for each answered call, after a warm-up.
@@ -46,12 +50,13 @@ fn answered(target: &Target, load: Load, seconds: u32) -> anyhow::Result<f64> {
             h2load(target, &["--h1", "-c", &connections.to_string()], seconds)
         }
         Load::Streams => h2load(target, &["-c", "16", "-m", "4"], seconds),
-        Load::New => wrk(target, seconds),
+        Load::New => connections(target, seconds),
     }
 }
 
 fn h2load(target: &Target, arguments: &[&str], seconds: u32) -> anyhow::Result<f64> {
-    let mut command = pinned("h2load", target);
+    let mut command = Command::new("h2load");
+    command.args(target.headers.iter().flat_map(|header| ["-H", header]));
     let text = output(command.args(arguments).args(["-D", &seconds.to_string(), &target.url]))?;
     let codes = text.lines().find_map(|line| line.strip_prefix("status codes: "));
     let codes = codes.with_context(|| format!("h2load said:\n{text}"))?;
@@ -61,24 +66,25 @@ fn h2load(target: &Target, arguments: &[&str], seconds: u32) -> anyhow::Result<f
     count(codes)
 }
 
-fn wrk(target: &Target, seconds: u32) -> anyhow::Result<f64> {
-    let mut command = pinned("wrk", target);
-    command.args(["-H", "Connection: close", "-t", "1", "-c", "32"]);
-    let text = output(command.args(["-d", &seconds.to_string(), &target.url]))?;
-    let clean = !text.contains("Non-2xx") && !text.contains("Socket errors");
-    ensure!(clean, "{} was not always answered with 2xx:\n{text}", target.url);
-    let line = text.lines().find(|line| line.contains(" requests in "));
-    count(line.with_context(|| format!("wrk said:\n{text}"))?)
-}
-
-/// A load tool on the core of the load, with the target's headers.
-fn pinned(tool: &str, target: &Target) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", REST, tool]);
-    for header in &target.headers {
-        command.args(["-H", header]);
-    }
-    command
+/// Each of some threads makes one connection after the other; the core of the load bounds them.
+fn connections(target: &Target, seconds: u32) -> anyhow::Result<f64> {
+    let end = now() + Duration::from_secs(seconds.into());
+    let each = || {
+        let mut calls = 0;
+        while now() < end {
+            Client::connect(target, "Connection: close")?.call()?;
+            calls += 1;
+        }
+        anyhow::Ok(calls)
+    };
+    let calls: u32 = thread::scope(|scope| {
+        let threads: Vec<_> = (0..16).map(|_| scope.spawn(each)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().ok().context("a caller's thread died")?)
+            .sum::<anyhow::Result<u32>>()
+    })?;
+    Ok(f64::from(calls))
 }
 
 /// The number that a line begins with.
@@ -86,44 +92,4 @@ fn count(line: &str) -> anyhow::Result<f64> {
     let count: f64 = line.split_whitespace().next().unwrap_or("").parse()?;
     ensure!(count > 0.0, "nothing was answered");
     Ok(count)
-}
-
-/// Calls at a steady rate over 50 kept connections; the 50th and 99th percentile of their latency
-/// in microseconds. The first half second, when connections are made, does not count.
-pub(crate) fn latency(
-    target: &Target,
-    rate: u32,
-    seconds: u32,
-    folder: &Path,
-) -> anyhow::Result<[f64; 2]> {
-    const CONNECTIONS: u32 = 50;
-    const SETTLED: u64 = 500_000;
-    let log = folder.join("latency.tsv");
-    // h2load would add to it.
-    drop(fs::remove_file(&log));
-    let connections = CONNECTIONS.to_string();
-    let each = (rate / CONNECTIONS).to_string();
-    let file = format!("--log-file={}", log.display());
-    let arguments = ["--h1", "-c", &connections, "--rps", &each, &file];
-    let calls = h2load(target, &arguments, seconds)?;
-    let wanted = f64::from(rate * seconds);
-    if calls < wanted * 0.95 {
-        bail!("{}: only {calls} of {wanted} calls could be made", target.url);
-    }
-    let text = fs::read_to_string(&log)?;
-    let rows: Vec<(u64, u64)> = text.lines().filter_map(row).collect();
-    let start = rows.iter().map(|(begun, _)| *begun).min().unwrap_or(0);
-    let mut took: Vec<u64> =
-        rows.iter().filter(|(begun, _)| *begun >= start + SETTLED).map(|(_, took)| *took).collect();
-    took.sort_unstable();
-    let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or(0) as f64;
-    Ok([at(50), at(99)])
-}
-
-/// When a call began and how long it took, in microseconds.
-fn row(line: &str) -> Option<(u64, u64)> {
-    let mut columns = line.split('\t');
-    let begun = columns.next()?.parse().ok()?;
-    columns.next().filter(|status| *status == "200")?;
-    Some((begun, columns.next()?.parse().ok()?))
 }

@@ -6,6 +6,7 @@
 mod cases;
 mod chart;
 mod city;
+mod client;
 mod cpu;
 mod idle;
 mod load;
@@ -14,18 +15,21 @@ mod origin;
 mod peers;
 mod process;
 mod prove;
+mod steady;
 mod table;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Parser as _;
 
 use self::cases::{CASES, Case};
-use self::load::PROXY;
+use self::load::{PROXY, REST};
 use self::peers::{Bench, Peer, Proxy, installed, launch};
 use self::table::Results;
 
@@ -68,14 +72,14 @@ Cases:
 
 Example:
   compare --helan target/release/helan --rounds 1 --only tls-h1,tls-h2
-It needs two cores (0 for what is measured, 1 for load and origin), h2load, wrk, nginx and curl. HAProxy
+It needs two cores (0 for what is measured, 1 for load and origin), h2load, nginx and curl. HAProxy
 and Envoy are left out where they are missing. Each round writes about 2 GiB of records below --out and
 removes them.";
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let cases = chosen(&options.only)?;
-    for tool in ["h2load", "wrk", "curl", "taskset", "setpriv"] {
+    for tool in ["h2load", "curl", "taskset", "setpriv"] {
         ensure!(process::find(tool).is_some(), "{tool} is missing; `make compare` installs it");
     }
     let helan = options.helan.canonicalize();
@@ -83,13 +87,16 @@ fn main() -> anyhow::Result<()> {
     fs::create_dir_all(&options.out)?;
     let out = options.out.canonicalize()?;
     raise_file_limit()?;
+    keep_off_the_measured_core()?;
 
     let work = tempfile::tempdir_in(&out)?;
     let port = process::free_ports(1)?;
     let _origin = origin::serve(work.path(), port)?;
+    let city = city::make(&helan, work.path(), port)?;
     let bench = Bench {
         programs: installed(&helan),
-        city: city::make(&helan, work.path(), port)?,
+        tls: Arc::new(client::tls(&city.folder.join("certs/ca.pem"))?),
+        city,
         origin: port,
         work: work.path().to_owned(),
         seconds: options.seconds,
@@ -150,6 +157,14 @@ fn raise_file_limit() -> anyhow::Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    Ok(())
+}
+
+/// The load is made here and by h2load, which inherits it.
+fn keep_off_the_measured_core() -> anyhow::Result<()> {
+    let me = std::process::id().to_string();
+    process::output(Command::new("taskset").args(["-cp", REST, &me]))
+        .context("two cores are needed")?;
     Ok(())
 }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 
 use crate::cases::{Case, Kind};
-use crate::idle;
-use crate::load::{Load, PROXY, cost, latency};
+use crate::load::{Load, PROXY, cost};
 use crate::origin::MIB;
 use crate::peers::{Bench, Door, Peer, Proxy, launch};
 use crate::prove::prove;
+use crate::{idle, steady};
 
 /// Both cores, where two workers are compared with one.
 const BOTH: &str = "0,1";
@@ -41,11 +41,11 @@ pub(crate) fn measure(
             let fresh = launch(bench, peer, PROXY, 1)?;
             let entry = if *door == Door::Plain { "public" } else { "small" };
             let target = proven(&fresh, *door, entry)?;
-            vec![idle::connection(fresh.pid(), &target, &bench.city.folder.join("certs/ca.pem"))?]
+            vec![idle::connection(fresh.pid(), &target)?]
         }
         Kind::Rate(rate) => {
             let target = proven(proxy, Door::Tls, "small")?;
-            latency(&target, *rate, bench.seconds, &bench.work)?.into()
+            steady::latency(&target, *rate, bench.seconds)?.into()
         }
         Kind::Workers => {
             let mut figures = Vec::new();

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
 
 use crate::city::{City, fill};
 use crate::load::Target;
@@ -56,6 +59,7 @@ pub(crate) struct Bench {
     pub(crate) origin: u16,
     pub(crate) work: PathBuf,
     pub(crate) seconds: u32,
+    pub(crate) tls: Arc<ClientConfig>,
 }
 
 /// Where each program is; one that is missing is not among them.
@@ -146,10 +150,12 @@ impl Proxy {
             Door::Tls | Door::Guarded => ("https", self.ports + 1),
         };
         let url = format!("{scheme}://127.0.0.1:{port}/civil-affairs/{entry}");
+        let tls = Arc::clone(&bench.tls);
         if door == Door::Plain {
-            return Target { url, headers: Vec::new() };
+            return Target { url, headers: Vec::new(), tls };
         }
         let token = format!("Authorization: Bearer {}", bench.city.token);
-        Target { url, headers: vec![token, "Helan-Purpose: data-verification".to_owned()] }
+        let headers = vec![token, "Helan-Purpose: data-verification".to_owned()];
+        Target { url, headers, tls }
     }
 }

@@ -19,14 +19,21 @@ pub(crate) fn prove(peer: Peer, target: &Target) -> anyhow::Result<()> {
     for header in &target.headers {
         curl.args(["-H", header]);
     }
-    let body = output(curl.arg(&target.url))?;
     let entry = target.url.rsplit('/').next().unwrap_or("");
+    curl.args(["-w", "\n%header{cache-status}", &target.url]);
+    if entry == "kept" {
+        output(&mut curl)?;
+    }
+    let text = output(&mut curl)?;
+    let (body, kept) = text.rsplit_once('\n').context("curl said nothing")?;
+    let hit = kept.to_ascii_lowercase().contains("hit");
+    ensure!(hit == (entry == "kept"), "{}: Cache-Status is {kept:?}", target.url);
     let size = if matches!(entry, "large" | "whole") { MIB } else { KIB };
     if peer != Peer::Helan || entry == "whole" {
         ensure!(body.len() == size, "{} gave {} bytes", target.url, body.len());
         return Ok(());
     }
-    let answer: Value = serde_json::from_str(&body)?;
+    let answer: Value = serde_json::from_str(body)?;
     let rows = answer.get("rows").and_then(Value::as_array).context("an answer without rows")?;
     ensure!(answer.get("total") == Some(&Value::from(rows.len())), "rows are missing");
     let items: BTreeSet<&str> = if entry == "public" { OPEN.into() } else { GRANTED.into() };

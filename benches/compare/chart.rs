@@ -22,27 +22,22 @@ pub(crate) fn chart(results: &Results) -> String {
     for (row, figures) in results {
         let longest = figures.values().map(|rounds| median(rounds)).fold(0.0, f64::max);
         let scale = (WIDTH - LEFT - FIGURE) / longest.max(f64::MIN_POSITIVE);
-        text(&mut body, (0.0, y + 10.0), "", row.name);
-        text(&mut body, (0.0, y + 25.0), "faint", &format!("{} · {}", row.chinese, row.unit));
+        body += &text((0.0, y + 10.0), "", row.name);
+        body += &text((0.0, y + 25.0), "faint", &format!("{} · {}", row.chinese, row.unit));
         let begun = y;
         for (peer, rounds) in figures {
             let value = median(rounds);
             let long = (value * scale).max(1.0);
-            text(&mut body, (LEFT - 60.0, y + 10.0), "faint", peer.name());
-            body.push_str(&format!(
-                "<rect class='{}' x='{LEFT}' y='{y}' width='{long:.1}' height='{}' rx='2'/>",
-                peer.name(),
-                BAR - 2.0
-            ));
-            text(&mut body, (LEFT + long + 6.0, y + 10.0), "", &figure(value));
+            body += &text((LEFT - 60.0, y + 10.0), "faint", peer.name());
+            body += &bar(peer.name(), y, long);
+            body += &text((LEFT + long + 6.0, y + 10.0), "", &figure(value));
             y += BAR;
         }
         // The two lines of a row's name need room, however few its bars are.
         y = y.max(begun + 2.0 * BAR) + GAP;
     }
     let title = "Helan 与 nginx、HAProxy、Envoy · shorter is better, but for MB/s";
-    let mut head = String::new();
-    text(&mut head, (0.0, 18.0), "", title);
+    let head = text((0.0, 18.0), "", title);
     format!(
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='-8 0 {} {y}' role='img'>\
          <title>{title}</title><style>{STYLE}</style>{head}{body}</svg>\n",
@@ -50,7 +45,12 @@ pub(crate) fn chart(results: &Results) -> String {
     )
 }
 
-fn text(svg: &mut String, (x, y): (f64, f64), class: &str, words: &str) {
-    // No label holds what XML would read as its own.
-    svg.push_str(&format!("<text class='{class}' x='{x:.1}' y='{y:.1}'>{words}</text>"));
+fn bar(class: &str, y: f64, long: f64) -> String {
+    let high = BAR - 2.0;
+    format!("<rect class='{class}' x='{LEFT}' y='{y}' width='{long:.1}' height='{high}' rx='2'/>\n")
+}
+
+/// No label holds what XML would read as its own.
+fn text((x, y): (f64, f64), class: &str, words: &str) -> String {
+    format!("<text class='{class}' x='{x:.1}' y='{y:.1}'>{words}</text>\n")
 }

@@ -34,7 +34,7 @@ pub(crate) fn measure(
         Kind::Input => {
             let target = proven(proxy, Door::Tls, "large")?;
             let micros = cost(proxy.pid(), &target, Load::Kept(8), bench.seconds)?;
-            vec![MIB as f64 / micros]
+            vec![f64::from(u32::try_from(MIB)?) / micros]
         }
         Kind::Idle(door) => {
             // Memory that an earlier load has left free would hide what a connection takes.

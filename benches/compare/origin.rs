@@ -36,17 +36,21 @@ pub(crate) fn serve(work: &Path, port: u16) -> anyhow::Result<Running> {
 fn answer(rows: usize, size: usize) -> String {
     let mut text = format!("{{\"total\":{rows},\"rows\":[");
     for number in 0..rows {
-        let comma = if number == 0 { "" } else { "," };
-        text.push_str(&format!(
-            "{comma}{{\"cert_num\":\"{CERT_NUM}\",\"name\":\"张建国\",\"phone\":\"13895001234\",\
-             \"address\":\"兴庆区解放东街{number:04}号\",\"region\":\"640104\",\"status\":\"01\",\
-             \"kind\":\"首次登记\",\"registered\":\"2026-03-02\",\"expires\":\"2031-03-01\",\
-             \"amount\":1280.5,\"members\":3,\"remark\":\"按规定受理，材料齐全\"}}"
-        ));
+        text.push_str(if number == 0 { "" } else { "," });
+        text.push_str(&row(number));
     }
     let filling = size.saturating_sub(text.len() + 2);
     let remark = text.len().saturating_sub(2);
     text.insert_str(remark, &"x".repeat(filling));
     text.push_str("]}");
     text
+}
+
+fn row(number: usize) -> String {
+    format!(
+        "{{\"cert_num\":\"{CERT_NUM}\",\"name\":\"张建国\",\"phone\":\"13895001234\",\
+         \"address\":\"兴庆区解放东街{number:04}号\",\"region\":\"640104\",\"status\":\"01\",\
+         \"kind\":\"首次登记\",\"registered\":\"2026-03-02\",\"expires\":\"2031-03-01\",\
+         \"amount\":1280.5,\"members\":3,\"remark\":\"按规定受理，材料齐全\"}}"
+    )
 }

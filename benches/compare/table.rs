@@ -102,22 +102,20 @@ fn aligned(lines: &[Vec<String>]) -> String {
     let width = |column: usize| {
         lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
     };
-    let mut text = String::new();
-    for (number, line) in lines.iter().enumerate() {
-        for (column, cell) in line.iter().enumerate() {
-            let wide = width(column).unwrap_or(0);
-            text.push_str(&format!("| {cell:wide$} "));
-        }
-        text.push_str("|\n");
-        if number == 0 {
-            for column in 0..line.len() {
-                let dashes = "-".repeat(width(column).unwrap_or(0) + 2);
-                text.extend(["|", &dashes]);
-            }
-            text.push_str("|\n");
-        }
-    }
-    text
+    let dashes: Vec<String> = (0..lines.first().map_or(0, Vec::len))
+        .map(|column| "-".repeat(width(column).unwrap_or(0)))
+        .collect();
+    let mut drawn: Vec<&Vec<String>> = lines.iter().collect();
+    drawn.insert(lines.len().min(1), &dashes);
+    let draw = |line: &Vec<String>| {
+        let cells: Vec<String> = line
+            .iter()
+            .enumerate()
+            .map(|(column, cell)| format!("{cell:wide$}", wide = width(column).unwrap_or(0)))
+            .collect();
+        format!("| {} |", cells.join(" | "))
+    };
+    drawn.into_iter().map(draw).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// The same for programs, with every round's figure.

@@ -73,8 +73,8 @@ Cases:
 Example:
   compare --helan target/release/helan --rounds 1 --only tls-h1,tls-h2
 It needs two cores (0 for what is measured, 1 for load and origin), h2load, nginx and curl. HAProxy
-and Envoy are left out where they are missing. Each round writes about 2 GiB of records below --out and
-removes them.";
+and Envoy are left out where they are missing. Records of about 2 GiB a round are written to a folder
+work-… below --out, which is removed at the end; a run that is interrupted leaves it.";
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
@@ -89,7 +89,7 @@ fn main() -> anyhow::Result<()> {
     raise_file_limit()?;
     keep_off_the_measured_core()?;
 
-    let work = tempfile::tempdir_in(&out)?;
+    let work = tempfile::Builder::new().prefix("work-").tempdir_in(&out)?;
     let port = process::free_ports(1)?;
     let _origin = origin::serve(work.path(), port)?;
     let city = city::make(&helan, work.path(), port)?;

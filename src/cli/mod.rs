@@ -25,6 +25,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::config::problem::BadConfiguration;
 use anyhow::Context as _;
 
 /// Helan 贺兰: a gate in front of the interfaces departments already run.
@@ -88,11 +89,6 @@ impl From<Exit> for ExitCode {
         })
     }
 }
-
-/// Something is wrong with the configuration or the policies; what, was said already.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BadConfiguration(pub String);
 
 /// Runs one command.
 pub fn run(cli: &Cli) -> Exit {

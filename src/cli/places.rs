@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::BadConfiguration;
+use crate::config::problem::BadConfiguration;
 use crate::config::{self, Config};
 
 /// Where records are.

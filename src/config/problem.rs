@@ -36,6 +36,11 @@ impl fmt::Display for Article {
     }
 }
 
+/// The configuration or the policies cannot be used, and why: the command ends with exit code 78.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadConfiguration(pub String);
+
 /// Something wrong in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {

@@ -64,7 +64,7 @@ pub struct PreparedOperation {
     /// Its method.
     pub method: Method,
     /// Its path as the description writes it.
-    pub template: Box<str>,
+    pub template: Arc<str>,
     segments: Vec<Segment>,
     /// Whether its path ends with a slash.
     trailing: bool,

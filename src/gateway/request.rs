@@ -111,10 +111,11 @@ pub fn check(request: &Inbound) -> Result<(), Refusal> {
         | HeadProblem::UnknownExpectation
         | HeadProblem::TooManyHeaders => Refusal::Malformed { problem },
     })?;
+    // `_` counts as `-`: CGI-like interfaces cannot tell them apart.
     let forged = request.head.headers.keys().any(|name| {
-        let name = name.as_str().replace('_', "-");
-        name.starts_with("helan-")
-            && !(OURS.contains(&name.as_str()) && request.head.headers.contains_key(&name))
+        let name = name.as_str();
+        let rest = name.strip_prefix("helan");
+        rest.is_some_and(|rest| rest.starts_with(['-', '_'])) && !OURS.contains(&name)
     });
     if forged { Err(Refusal::HeaderForged) } else { Ok(()) }
 }
@@ -200,6 +201,11 @@ fn fits(pattern: &str, case: &str) -> bool {
     }) && given.next().is_none()
 }
 
+/// The type of the request's body, if it has one.
+pub fn kind(request: &Inbound) -> Option<&str> {
+    request.head.headers.get(header::CONTENT_TYPE)?.to_str().ok()
+}
+
 /// Reads a JSON body to check it. Another kind may stream only if the entry says that it selects
 /// nothing: what cannot be checked is refused.
 pub async fn body(
@@ -207,10 +213,7 @@ pub async fn body(
     request: Inbound,
     trail: &mut Trail,
 ) -> Result<Forwarded, Refusal> {
-    let headers = &request.head.headers;
-    let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
-        return Ok(Forwarded::None);
-    };
+    let Some(kind) = kind(&request) else { return Ok(Forwarded::None) };
     let Some(interface) = &target.entry.source.entry.interface else {
         return Err(Refusal::BodyNotDescribed);
     };

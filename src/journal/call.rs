@@ -29,11 +29,23 @@ pub enum Proved {
     Anonymous,
 }
 
+impl Proved {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Token => "token",
+            Self::Key => "key",
+            Self::Anonymous => "anonymous",
+        }
+    }
+}
+
 /// Something that must not be readable, as its HMAC and the id of the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyedHash {
     /// Id of the key.
-    pub key: String,
+    pub key: Arc<str>,
     /// The HMAC, in hexadecimal.
     pub hash: String,
 }
@@ -79,30 +91,30 @@ pub struct Decided {
     pub entry: Option<EntryId>,
     /// The entry's content version.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub entry_version: Option<String>,
+    pub entry_version: Option<Arc<str>>,
     /// The grant that allowed it or was looked at last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantId>,
     /// The grant's content version.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub grant_version: Option<String>,
+    pub grant_version: Option<Arc<str>>,
     /// The rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileId>,
     /// Their content version.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rules: Option<String>,
+    pub rules: Option<Arc<str>>,
     /// Hash of the View.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub view: Option<String>,
+    pub view: Option<Arc<str>>,
     /// The method.
     pub method: Cow<'static, str>,
     /// The path template of the interface description, never the path.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
+    pub path: Option<Arc<str>>,
     /// Names of described parameters that were sent, never of others: a name can carry a value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parameters: Vec<String>,
+    pub parameters: Vec<Arc<str>>,
     /// The declared purpose, if the entry or a grant names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<PurposeId>,
@@ -140,7 +152,7 @@ pub struct Decided {
     pub outcome: Cow<'static, str>,
     /// The articles that decided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub articles: Vec<String>,
+    pub articles: Vec<Arc<str>>,
     /// Quotas this call used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quota: Vec<QuotaUse>,

@@ -1,6 +1,7 @@
 //! Everything that can stand in the journal, one closed set.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -167,9 +168,9 @@ pub struct ViewSwapped {
     pub zone: Zone,
     /// Hash of the View before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
+    pub from: Option<Arc<str>>,
     /// Hash of the View now.
-    pub to: String,
+    pub to: Arc<str>,
     /// Who or what caused it.
     pub cause: String,
     /// Content hash of each file, by path.
@@ -265,14 +266,4 @@ impl Event {
             Self::AdminWrite(_) => "admin-write",
         }
     }
-}
-
-/// The two events of a call, written without giving them away.
-#[derive(Serialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-pub(super) enum CallEvent<'a> {
-    /// As [`Event::Decided`].
-    Decided(&'a Decided),
-    /// As [`Event::Finished`].
-    Finished(&'a Finished),
 }

@@ -21,6 +21,7 @@ mod room;
 mod segment;
 mod settled;
 mod shared;
+mod write;
 mod writer;
 
 use std::borrow::Cow;

@@ -5,14 +5,11 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::call::{ALLOWED, Decided, Finished};
-use super::event::CallEvent;
-use super::frame::encode;
 use super::queue::{Item, Kind};
 use super::settled::Ticket;
 use super::shared::Shared;
+use super::write;
 use crate::domain::{Timestamp, Zone};
 
 /// Why no call can be recorded now.
@@ -38,15 +35,17 @@ struct Promise {
 
 impl Promise {
     /// Hands an event over, in the promised room as far as it goes.
-    fn hand_over(&mut self, time: Timestamp, event: &impl Serialize, kind: Kind) -> Option<u64> {
+    fn hand_over(
+        &mut self,
+        time: Timestamp,
+        kind: Kind,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Option<u64> {
         thread_local! {
             static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         BODY.with_borrow_mut(|body| {
-            if let Err(error) = encode(event, body) {
-                tracing::error!(%error, "a call could not be written as JSON");
-                return None;
-            }
+            write(body);
             let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
             if let Some(room) = self.shared.room(self.zone) {
                 room.take_anyway(length.saturating_sub(self.bytes));
@@ -93,7 +92,7 @@ impl Reservation {
             Vec::new()
         };
         let kind = Kind::Decided { transaction: decided.transaction, quota };
-        let number = self.0.hand_over(decided.time, &CallEvent::Decided(decided), kind);
+        let number = self.0.hand_over(decided.time, kind, |out| write::decided(out, decided));
         (Ticket::new(&self.0.shared.settled, number), OpenCall { promise: self.0, number })
     }
 }
@@ -123,7 +122,7 @@ impl OpenCall {
         }
         let (transaction, decided) = (finished.transaction, self.number);
         let kind = Kind::Finished { transaction, decided, otherwise };
-        self.promise.hand_over(finished.time, &CallEvent::Finished(finished), kind);
+        self.promise.hand_over(finished.time, kind, |out| write::finished(out, finished));
     }
 }
 

@@ -44,7 +44,7 @@ pub struct EntrySource {
     /// The catalog entry.
     pub entry: Entry,
     /// SHA-256 of the entry's file and its description, first 16 hexadecimal digits.
-    pub version: String,
+    pub version: Arc<str>,
     /// What its interface offers; empty if the entry has none.
     pub description: Description,
 }

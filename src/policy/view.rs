@@ -28,7 +28,7 @@ pub struct View {
     /// Rises with every swap.
     pub generation: u64,
     /// SHA-256 over the names and hashes of all files it was built from.
-    pub hash: String,
+    pub hash: Arc<str>,
     /// SHA-256 of each of them, by its path under the policy folder.
     pub files: BTreeMap<PathBuf, String>,
     /// The rules in force.
@@ -63,7 +63,7 @@ pub struct Written {
     /// As written.
     pub grant: Arc<Grant>,
     /// SHA-256 of its content, first 16 hexadecimal digits; records cite it.
-    pub version: String,
+    pub version: Arc<str>,
     /// Its agreement, if it names one that exists.
     pub agreement: Option<Arc<Agreement>>,
 }
@@ -87,7 +87,7 @@ impl View {
         Self {
             zone,
             generation,
-            hash: content_hash(&files),
+            hash: content_hash(&files).into(),
             files,
             rules,
             entries: entries(zone, sources),
@@ -221,7 +221,7 @@ fn written(sources: &Sources) -> (Grants, Map<GrantId, Arc<Written>>) {
     for grant in sources.grants.values() {
         let agreement = grant.agreement.as_ref().and_then(|id| sources.agreements.get(id));
         let written = Arc::new(Written {
-            version: version(grant, agreement.map(AsRef::as_ref)),
+            version: version(grant, agreement.map(AsRef::as_ref)).into(),
             grant: Arc::clone(grant),
             agreement: agreement.cloned(),
         });

@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 
 use super::Options;
 use super::place::located;
-use crate::cli::BadConfiguration;
 use crate::config::Config;
+use crate::config::problem::BadConfiguration;
 use crate::config::problem::{self, Problem};
 use crate::domain::{ProfileId, Zone};
 use crate::gateway::identify::{KeyFiles, KeySets};

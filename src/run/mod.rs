@@ -20,8 +20,8 @@ use anyhow::Context as _;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::BadConfiguration;
 use crate::config::Config;
+use crate::config::problem::BadConfiguration;
 use crate::journal::Clock;
 
 use self::control::{Control, Held};

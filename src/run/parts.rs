@@ -14,9 +14,8 @@ use super::Options;
 use super::figures::Figures;
 use super::load::{First, Loaded, RuleBook, compile, errors, first, key_files};
 use crate::cache::Cache;
-use crate::cli::BadConfiguration;
 use crate::config::keys::{KeyPurpose, Keys};
-use crate::config::problem::Problem;
+use crate::config::problem::{BadConfiguration, Problem};
 use crate::config::{Config, ZoneConfig};
 use crate::control::Readiness;
 use crate::domain::{Timestamp, Zone};
@@ -244,8 +243,8 @@ impl Parts {
                 zone: *zone,
                 from: before
                     .and_then(|before| before.views.get(zone))
-                    .map(|before| before.view.hash.clone()),
-                to: view.view.hash.clone(),
+                    .map(|before| Arc::clone(&before.view.hash)),
+                to: Arc::clone(&view.view.hash),
                 cause: cause.to_owned(),
                 files: files
                     .iter()

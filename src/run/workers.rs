@@ -36,7 +36,7 @@ pub(super) fn listen(config: &Config, parts: &Arc<Parts>) -> Result<Listening, L
 /// What one worker does with requests, of whichever side.
 fn handler(parts: &Arc<Parts>) -> Handler<Body> {
     let upstreams = Rc::new(Upstreams::default());
-    let workers: BTreeMap<Zone, Worker> = parts
+    let workers: BTreeMap<Zone, Rc<Worker>> = parts
         .sides
         .iter()
         .map(|(zone, side)| {
@@ -47,7 +47,7 @@ fn handler(parts: &Arc<Parts>) -> Handler<Body> {
                 memo: Rc::new(RefCell::new(Memo::default())),
                 proofs: Rc::new(RefCell::new(identify::Memo::new(PROOFS))),
             };
-            (*zone, worker)
+            (*zone, Rc::new(worker))
         })
         .collect();
     let clock = parts.clock.clone();

@@ -44,6 +44,18 @@ impl Quoted {
         input: &[u8],
         mut at: usize,
     ) -> Result<Option<usize>, (usize, Fault)> {
+        if self.inside == Inside::Plain {
+            at = plain(input, at);
+            // Nearly every string is whole and holds no escape.
+            if input.get(at) == Some(&b'"') {
+                return Ok(Some(at + 1));
+            }
+        }
+        self.rest(input, at)
+    }
+
+    #[inline(never)]
+    fn rest(&mut self, input: &[u8], mut at: usize) -> Result<Option<usize>, (usize, Fault)> {
         loop {
             if self.inside == Inside::Plain {
                 at = plain(input, at);
@@ -173,7 +185,7 @@ impl Utf8 {
     /// The whole characters of a part, and whether what follows them is none. The beginning of a
     /// character at the end of the part is kept for the next.
     pub(super) fn whole<'a>(&mut self, input: &'a [u8]) -> (&'a [u8], Result<(), Fault>) {
-        let Err(error) = std::str::from_utf8(input) else { return (input, Ok(())) };
+        let Err(error) = simdutf8::compat::from_utf8(input) else { return (input, Ok(())) };
         let (good, rest) = input.split_at_checked(error.valid_up_to()).unwrap_or_default();
         if error.error_len().is_some() {
             return (good, Err(Fault::Encoding));

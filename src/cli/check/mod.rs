@@ -9,9 +9,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 
-use super::BadConfiguration;
-
-use crate::config::problem::{self, Problem};
+use crate::config::problem::{self, BadConfiguration, Problem};
 use crate::config::{self, Config};
 use crate::domain::{ProfileId, Timestamp, Zone};
 use crate::policy::{Change, Judged, Rules, Sources, Terms, check, diff, folder, good};

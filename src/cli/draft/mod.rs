@@ -13,8 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::BadConfiguration;
-use crate::config::problem::Problem;
+use crate::config::problem::{BadConfiguration, Problem};
 use crate::config::yaml::Fault;
 use crate::domain::{EntryId, OrganizationId, Timestamp};
 use crate::policy::openapi;

@@ -56,7 +56,7 @@ pub(super) fn view(records: &Path, call: &Call, hash: &str) -> anyhow::Result<Vi
                 && holds(record, hash)
                 && let Ok(Event::ViewSwapped(swapped)) = record.event()
                 && swapped.zone == decided.zone
-                && swapped.to == hash
+                && *swapped.to == *hash
             {
                 found = Some(swapped);
             }

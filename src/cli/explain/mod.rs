@@ -12,10 +12,10 @@ use std::sync::Arc;
 use anyhow::bail;
 use uuid::Uuid;
 
-use super::BadConfiguration;
 use super::places::places;
 use crate::config::Config;
 use crate::config::keys::Keys;
+use crate::config::problem::BadConfiguration;
 use crate::domain::{
     ApplicationId, EntryId, ItemName, MatterCode, Organization, ProfileId, PurposeId, Timestamp,
     Zone,

@@ -232,7 +232,7 @@ fn differences(judged: Judged, decided: &Decided, again: &Again) -> Vec<String> 
         let or_none = |grant: Option<&str>| grant.unwrap_or("none").to_owned();
         found.push(format!("the grant: {} then, {} now", or_none(then), or_none(grant)));
     }
-    let now: Vec<_> = articles.iter().map(|citation| citation.cited()).collect();
+    let now: Vec<_> = articles.iter().map(|citation| Arc::clone(&citation.cited)).collect();
     if now != decided.articles {
         let then = decided.articles.join(", ");
         found.push(format!("the articles: {then} then, {} now", now.join(", ")));

@@ -17,8 +17,8 @@ use uuid::Uuid;
 use self::counted::Counted;
 use self::progress::Progress;
 use self::text::{CallLine, Content, HEADING};
-use super::BadConfiguration;
 pub use super::places::Folder;
+use crate::config::problem::BadConfiguration;
 use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
 use crate::journal::{ALLOWED, Decided, Event, Finished, ReadError, Reader, Record};
 

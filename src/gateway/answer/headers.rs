@@ -19,6 +19,18 @@ use crate::policy::Place;
 /// software.
 const PASSED: [HeaderName; 2] = [header::CONTENT_LANGUAGE, header::LAST_MODIFIED];
 
+/// The id of the call.
+const TRANSACTION: HeaderName = HeaderName::from_static("helan-transaction");
+
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// What the cache did (RFC 9211).
+pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// What the department did (RFC 9209).
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+
 /// Those that pass with a file, whose bytes are the department's own.
 const PASSED_WITH_A_FILE: [HeaderName; 2] = [header::CONTENT_DISPOSITION, header::CONTENT_ENCODING];
 
@@ -49,7 +61,7 @@ pub(in crate::gateway) fn common(head: &mut HeaderMap, trail: &Trail, worker: &W
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     let id = trail.transaction();
     if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
-        head.insert("helan-transaction", value);
+        head.insert(TRANSACTION, value);
     }
     head.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     crate::gateway::cors::allow(head, trail, worker);
@@ -57,14 +69,14 @@ pub(in crate::gateway) fn common(head: &mut HeaderMap, trail: &Trail, worker: &W
 
 /// Who may keep the answer. What the sharing zone sends is decided anew on every call, so no cache
 /// outside may answer for it; what the public gets may be kept as long as ours keeps it. What the
-/// department reserves stays reserved.
+/// department reserves stays reserved. Says whether anybody may keep it.
 pub(super) fn caching(
     head: &mut HeaderMap,
     zone: Zone,
     permit: &Permit,
     target: &Target,
     unshaped: &Unshaped,
-) {
+) -> bool {
     let value = match (zone, crate::cache::reserve(&unshaped.headers), unshaped.kept) {
         _ if permit.is_sensitive() => HeaderValue::from_static("no-store"),
         (_, Reserve::NoStore, _) => HeaderValue::from_static("no-store"),
@@ -79,6 +91,7 @@ pub(super) fn caching(
         }
         (Zone::Opening, Reserve::None, _) => HeaderValue::from_static("no-cache"),
     };
+    let may_be_kept = value != "no-store";
     head.insert(header::CACHE_CONTROL, value);
     if let Some(Kept { age, .. }) = unshaped.kept {
         head.insert(header::AGE, age.into());
@@ -86,6 +99,7 @@ pub(super) fn caching(
     if zone == Zone::Opening {
         selected_by(head, target);
     }
+    may_be_kept
 }
 
 /// Names the headers that select the answer, for caches outside.
@@ -106,13 +120,23 @@ fn selected_by(head: &mut HeaderMap, target: &Target) {
 pub(in crate::gateway) fn limits(head: &mut HeaderMap, trail: &Trail, refused: Option<&Left>) {
     // One line each, which is the same as one list (RFC 9651 §4.2).
     for Left { policy, limit, remaining, window, reset } in trail.left().iter().chain(refused) {
-        let rule = HeaderValue::try_from(format!("\"{policy}\";q={limit};w={window}"));
-        let left = HeaderValue::try_from(format!("\"{policy}\";r={remaining};t={reset}"));
+        let rule = HeaderValue::try_from(member(policy, (";q=", *limit), (";w=", *window)));
+        let left = HeaderValue::try_from(member(policy, (";r=", *remaining), (";t=", *reset)));
         if let (Ok(rule), Ok(left)) = (rule, left) {
-            head.append("ratelimit-policy", rule);
-            head.append("ratelimit", left);
+            head.append(RATELIMIT_POLICY, rule);
+            head.append(RATELIMIT, left);
         }
     }
+}
+
+/// A string with two numbers for parameters (RFC 9651 §3.1).
+fn member(policy: &str, first: (&str, u64), second: (&str, u64)) -> String {
+    let mut text = String::with_capacity(64);
+    text.extend(["\"", policy, "\""]);
+    for (name, number) in [first, second] {
+        text.extend([name, itoa::Buffer::new().format(number)]);
+    }
+    text
 }
 
 /// The entity tag of a shaped answer: a keyed hash over the department's validator and everything
@@ -201,8 +225,12 @@ pub(super) fn content_type(format: Format, unshaped: &Unshaped) -> HeaderValue {
 /// `Proxy-Status` of an answer for which a department was asked (RFC 9209).
 pub(super) fn received(head: &mut HeaderMap, status: Option<StatusCode>) {
     let Some(status) = status else { return };
-    if let Ok(value) = HeaderValue::try_from(format!("helan; received-status={}", status.as_u16()))
-    {
-        head.insert("proxy-status", value);
+    let value = if status == StatusCode::OK {
+        Ok(HeaderValue::from_static("helan; received-status=200"))
+    } else {
+        HeaderValue::try_from(["helan; received-status=", status.as_str()].concat())
+    };
+    if let Ok(value) = value {
+        head.insert(PROXY_STATUS, value);
     }
 }

@@ -72,11 +72,12 @@ pub async fn shape(
     let status = unshaped.status;
     let mut head = headers::passed(target, &unshaped);
     common(&mut head, trail, worker);
-    headers::caching(&mut head, worker.side.zone, permit, target, &unshaped);
+    let may_be_kept = headers::caching(&mut head, worker.side.zone, permit, target, &unshaped);
     headers::received(&mut head, unshaped.received);
-    head.insert("cache-status", unshaped.cache.header());
+    head.insert(headers::CACHE_STATUS, unshaped.cache.header());
     limits(&mut head, trail, None);
-    let tag = headers::entity_tag(worker, permit, &unshaped);
+    // What nobody may keep nobody will ask about again.
+    let tag = if may_be_kept { headers::entity_tag(worker, permit, &unshaped) } else { None };
 
     if status == StatusCode::NO_CONTENT {
         headers::tag(&mut head, tag);
@@ -87,7 +88,7 @@ pub async fn shape(
     let mut shaping = Shaping::open(worker, permit, target, unshaped)?;
     let body = shaping.hold(HELD).await?;
     let tag = match (tag, &body) {
-        (None, Some(bytes)) => headers::tag_of_bytes(worker, permit, bytes),
+        (None, Some(bytes)) if may_be_kept => headers::tag_of_bytes(worker, permit, bytes),
         (tag, _) => tag,
     };
     let known = tag.as_ref().is_some_and(|tag| headers::is_known(target, tag));

@@ -15,6 +15,9 @@ use crate::upstream::RequestBody;
 /// overrides, hop-by-hop fields, conditions, ranges, all of Helan's own – goes no further.
 const PASSED: [HeaderName; 3] = [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE];
 
+/// W3C trace context.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// A request to a department, without its body.
 #[derive(Clone, Debug)]
 pub struct Asking {
@@ -63,13 +66,9 @@ impl Asking {
         let described = described(head, target);
         headers.extend(described.iter().cloned());
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        add(&mut headers, header::VIA, &format!("{} {}", protocol(head.version), origin.node))?;
-        add(&mut headers, header::FORWARDED, &forwarded(&origin))?;
-        add(
-            &mut headers,
-            HeaderName::from_static("traceparent"),
-            &traceparent(origin.transaction),
-        )?;
+        add(&mut headers, header::VIA, [protocol(head.version), " ", origin.node].concat())?;
+        add(&mut headers, header::FORWARDED, forwarded(&origin))?;
+        add(&mut headers, TRACEPARENT, traceparent(origin.transaction))?;
         Ok(Self {
             method: method(target),
             uri,
@@ -94,7 +93,7 @@ impl Asking {
 /// included, and what is kept can answer both.
 fn method(target: &Target) -> Method {
     let offers_get = target.entry.operations.iter().any(|operation| {
-        operation.method == Method::GET && *operation.template == *target.template()
+        operation.method == Method::GET && Some(&operation.template) == target.template()
     });
     if target.method == Method::HEAD && offers_get { Method::GET } else { target.method.clone() }
 }
@@ -136,8 +135,8 @@ fn protocol(version: Version) -> &'static str {
     }
 }
 
-fn add(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), Refusal> {
-    let value = HeaderValue::from_str(value)
+fn add(headers: &mut HeaderMap, name: HeaderName, value: String) -> Result<(), Refusal> {
+    let value = HeaderValue::try_from(value)
         .map_err(|_| Refusal::Internal { what: "a header of ours is not valid" })?;
     headers.insert(name, value);
     Ok(())
@@ -145,17 +144,18 @@ fn add(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), Ref
 
 /// `Forwarded` with an obfuscated node (RFC 7239 §6.3): the application, never an address.
 fn forwarded(origin: &Origin<'_>) -> String {
-    let node = origin.asker.known.as_ref().map_or_else(
-        || "public".to_owned(),
-        |(_, application)| application.as_str().replace('/', "."),
-    );
+    let known = origin.asker.known.as_ref().map(|(_, application)| application.as_str());
+    let (organization, name) =
+        known.and_then(|application| application.split_once('/')).unwrap_or(("public", ""));
+    let dot = if name.is_empty() { "" } else { "." };
     let proto = if origin.secure { "https" } else { "http" };
-    format!("for=_{node};proto={proto}")
+    ["for=_", organization, dot, name, ";proto=", proto].concat()
 }
 
 /// W3C trace context whose trace is the transaction, so that the department's logs can be joined.
 fn traceparent(transaction: Uuid) -> String {
-    let trace = transaction.simple().to_string();
+    let mut text = [0; uuid::fmt::Simple::LENGTH];
+    let trace = &*transaction.simple().encode_lower(&mut text);
     let parent = trace.get(16..).unwrap_or("0000000000000001");
-    format!("00-{trace}-{parent}-01")
+    ["00-", trace, "-", parent, "-01"].concat()
 }

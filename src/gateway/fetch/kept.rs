@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
@@ -30,9 +31,6 @@ pub(super) enum Found {
 type Led = Result<Unshaped, Refusal>;
 
 /// The answer from the cache, or from a fetch that is shared.
-///
-/// A failure is not retried by everybody: those who waited join again once, so that one more call
-/// is made for all of them, and then are told what it came to.
 pub(super) async fn find(
     worker: &Worker,
     policy: &domain::Cache,
@@ -44,7 +42,6 @@ pub(super) async fn find(
         return Ok(Found::Alone(Forward::Bypass));
     };
     let ask = Ask { key: &key, headers: &asking.headers, wishes: asking.wishes, now: trail.now() };
-    let cache = &worker.side.cache;
     let why = match look_up(worker, &ask, trail) {
         Ok(found) => return Ok(Found::Answer(found)),
         Err(why) => why,
@@ -52,10 +49,26 @@ pub(super) async fn find(
     if asking.wishes.only_if_cached {
         return Err(Refusal::NotKept);
     }
-    let due = Instant::now() + upstream.patience();
+    // Boxed: what is kept is found without it.
+    Box::pin(share(worker, policy, asking, target, (&ask, why, upstream.patience()))).await
+}
+
+/// The answer of a fetch that is shared.
+///
+/// A failure is not retried by everybody: those who waited join again once, so that one more call
+/// is made for all of them, and then are told what it came to.
+async fn share(
+    worker: &Worker,
+    policy: &domain::Cache,
+    asking: &Asking,
+    target: &Target,
+    (ask, why, patience): (&Ask<'_>, Forward, Duration),
+) -> Result<Found, Refusal> {
+    let cache = &worker.side.cache;
+    let due = Instant::now() + patience;
     let (mut failed, mut validated) = (false, false);
     loop {
-        let waiter = match cache.join(&ask, policy) {
+        let waiter = match cache.join(ask, policy) {
             Join::Ready(stored) => return Ok(Found::Answer(collapsed(&stored, why, ask.now))),
             Join::Alone => return Ok(Found::Alone(why)),
             Join::Lead(lead) => {

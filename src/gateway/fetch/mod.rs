@@ -105,7 +105,7 @@ async fn alone(
         Forwarded::Checked(bytes) => RequestBody::full(bytes),
         Forwarded::Stream(body) => RequestBody::stream(body),
     };
-    let key = kept::key(target, &asking);
+    let key = (!target.method.is_safe()).then(|| kept::key(target, &asking)).flatten();
     let answer =
         send(worker, &target.entry, asking.request(body)).await.map_err(Failure::refusal)?;
     if crate::cache::invalidates(&target.method, answer.head.status) {

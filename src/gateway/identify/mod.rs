@@ -165,7 +165,7 @@ pub async fn identify_or_ask(
     let first = identify(evidence, credentials, key_sets, &mut memo.borrow_mut());
     match &first {
         Err(error) => match error.issuer_to_ask() {
-            Some(issuer) if key_sets.ask(issuer).await => {
+            Some(issuer) if Box::pin(key_sets.ask(issuer)).await => {
                 identify(evidence, credentials, key_sets, &mut memo.borrow_mut())
             }
             Some(_) | None => first,
@@ -296,9 +296,12 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
         return None;
     }
     let spaces = rest.iter().take_while(|&&b| b == b' ').count();
-    let token = rest.get(spaces..)?;
-    let fits = |b: &u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(b);
-    (!token.is_empty() && token.iter().all(fits)).then_some(token)
+    rest.get(spaces..).filter(|token| !token.is_empty())
+}
+
+/// Whether a token has the characters that one may have.
+fn is_b64token(token: &[u8]) -> bool {
+    token.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~+/=".contains(b))
 }
 
 /// `id.secret`, the secret of 128 bits or more in base64url.
@@ -331,6 +334,10 @@ fn by_token<'a>(
         if sets.get(&trusted.id).is_some_and(|kept| kept.generation == generation) {
             return Ok((holder(&token, trusted)?, token));
         }
+    }
+    // What is remembered was looked at when it came first.
+    if !is_b64token(call.text) {
+        return Err(IdentifyError::CredentialMalformed);
     }
     let unverified = Unverified::parse(call.text).map_err(IdentifyError::TokenNotValid)?;
     // The cheap questions first: a stranger should not make us verify signatures or ask an issuer.

@@ -33,20 +33,19 @@ impl Trail {
     pub fn target(&mut self, view: &PreparedView, target: &Target) {
         let entry = &target.entry.source;
         self.decided.entry = Some(entry.entry.id.clone());
-        self.decided.entry_version = Some(entry.version.clone());
+        self.decided.entry_version = Some(Arc::clone(&entry.version));
         self.decided.profile = Some(view.view.rules.profile().id);
-        self.decided.rules = Some(view.view.rules.version().to_owned());
-        self.decided.view = Some(view.view.hash.clone());
-        self.decided.path = Some(target.template().to_owned());
+        self.decided.rules = Some(Arc::clone(view.view.rules.version()));
+        self.decided.view = Some(Arc::clone(&view.view.hash));
+        self.decided.path = target.template().map(Arc::clone);
         self.decided.mode = Some(target.entry.mode);
-        self.entry = Some(target.entry.metrics.clone());
+        self.entry = Some(Arc::clone(&target.entry));
         self.names(target);
     }
 
     /// Notes the names of parameters and body members.
     pub fn names(&mut self, target: &Target) {
-        self.decided.parameters =
-            target.names.iter().map(|name| name.as_ref().to_owned()).collect();
+        self.decided.parameters.clone_from(&target.names);
         let used: BTreeSet<_> = target.uses.iter().map(|used| &used.item).collect();
         self.decided.used = used.into_iter().cloned().collect();
         self.subject(target);
@@ -88,13 +87,13 @@ impl Trail {
     pub fn permitted(&mut self, permit: &Permit, target: &Target) {
         if let Some(written) = permit.grant() {
             self.decided.grant = Some(written.grant.id.clone());
-            self.decided.grant_version = Some(written.version.clone());
+            self.decided.grant_version = Some(Arc::clone(&written.version));
         }
         if self.decided.purpose_hash.is_none() {
             self.decided.purpose = permit.purpose().cloned();
         }
         self.decided.items = permit.items().to_vec();
-        self.decided.articles = permit.articles().iter().map(|c| c.cited()).collect();
+        self.decided.articles = permit.articles().iter().map(|c| Arc::clone(&c.cited)).collect();
         if !target.uses.is_empty() {
             self.checked("items-used", true);
         }
@@ -106,7 +105,7 @@ impl Trail {
     /// Notes the grant that was looked at last, where the answer is no.
     pub fn refused_under(&mut self, written: &Written) {
         self.decided.grant = Some(written.grant.id.clone());
-        self.decided.grant_version = Some(written.version.clone());
+        self.decided.grant_version = Some(Arc::clone(&written.version));
     }
 
     /// Notes the verdict of a check outside the memo.
@@ -171,7 +170,7 @@ pub(super) fn quota(slot: &Slot) -> Vec<QuotaUse> {
 pub(super) fn refused(decided: &mut Decided, code: &'static str, refusal: &Refusal) {
     decided.outcome = Cow::Borrowed(code);
     if let Refusal::Denied { articles, .. } = refusal {
-        decided.articles = articles.iter().map(|c| c.cited()).collect();
+        decided.articles = articles.iter().map(|c| Arc::clone(&c.cited)).collect();
     }
     if matches!(refusal, Refusal::OutOfScope { .. }) {
         decided.checks.insert(Cow::Borrowed("scope"), false);

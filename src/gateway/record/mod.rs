@@ -10,6 +10,8 @@ mod fold;
 
 mod recorder;
 
+mod transaction;
+
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,7 +25,8 @@ use crate::gateway::answer::{Body, Ready, common};
 use crate::gateway::catalog::Listing;
 use crate::gateway::limit::Slot;
 use crate::gateway::listen::Conn;
-use crate::gateway::metrics::{Ending, EntryMetrics};
+use crate::gateway::metrics::Ending;
+use crate::gateway::prepare::Prepared;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::request::Inbound;
 use crate::gateway::worker::Worker;
@@ -31,6 +34,8 @@ use crate::journal::{Decided, Finished, OpenCall, Spent, Ticket, Undo};
 
 pub use self::fold::Folds;
 pub use self::recorder::{Hidden, Recorder};
+
+use self::transaction::transaction;
 
 /// Room taken in the journal for the two events of a call: both are bounded by ids of 63 bytes,
 /// at most a few dozen items and as many parameter names.
@@ -53,7 +58,7 @@ pub struct Trail {
     /// Whether `decided` is known to be on disk.
     is_durable: bool,
     slot: Option<Slot>,
-    entry: Option<EntryMetrics>,
+    entry: Option<Arc<Prepared>>,
     origin: Option<HeaderValue>,
     /// Whether what it leaves in the journal is settled.
     closed: bool,
@@ -65,7 +70,7 @@ impl Trail {
     /// Starts the record of a call; it says `aborted-by-caller` until something better is known.
     pub fn open(recorder: &Arc<Recorder>, request: &Inbound) -> Self {
         let now = recorder.journal.clamp(request.received);
-        let mut decided = Decided::new(now, Uuid::now_v7(), recorder.zone);
+        let mut decided = Decided::new(now, transaction(now), recorder.zone);
         let address = request.conn.consumer(&request.head.headers);
         decided.method = describe::method(&request.head.method);
         decided.address = Some(crate::journal::network_of(address));
@@ -126,7 +131,7 @@ impl Trail {
         method: &Method,
         worker: &Worker,
     ) -> Result<Ready, Refusal> {
-        self.decided.path = Some(listing.template.to_owned());
+        self.decided.path = Some(listing.template.into());
         self.decide()?;
         self.durable().await?;
         let mut headers = HeaderMap::new();
@@ -312,7 +317,7 @@ impl Trail {
         zone.answered.inc();
         zone.duration.observe(self.began.elapsed().as_secs_f64());
         zone.in_flight.dec();
-        if let Some(entry) = &self.entry {
+        if let Some(entry) = self.entry.as_ref().map(|entry| &entry.metrics) {
             entry.bytes.inc_by(self.finished.bytes);
             entry.drift.inc_by(self.finished.drift);
             entry.mask_failures.inc_by(self.finished.mask_failures);

@@ -59,7 +59,7 @@ impl Hidden {
     pub fn hash(self, keys: &Keys, text: &str) -> KeyedHash {
         let (purpose, domain) = self.domain();
         let (key, mac) = keys.hmac(purpose, [domain, text].concat().as_bytes());
-        KeyedHash { key: key.as_ref().to_owned(), hash: hex(&mac) }
+        KeyedHash { key, hash: hex(&mac) }
     }
 }
 

@@ -63,8 +63,8 @@ impl Target {
     }
 
     /// The path as the description writes it, without any value.
-    pub fn template(&self) -> &str {
-        self.operation().map_or("", |operation| operation.template.as_ref())
+    pub fn template(&self) -> Option<&Arc<str>> {
+        self.operation().map(|operation| &operation.template)
     }
 
     /// Notes what a parameter works on.
@@ -229,6 +229,8 @@ pub(super) fn is_json(given: &str) -> bool {
 
 /// Whether two media types are the same but for parameters (RFC 9110 §8.3.1).
 pub(super) fn same_type(known: &str, given: &str) -> bool {
-    let essence = |text: &str| text.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    essence(known) == essence(given)
+    fn essence(text: &str) -> &str {
+        text.split(';').next().unwrap_or("").trim()
+    }
+    essence(known).eq_ignore_ascii_case(essence(given))
 }

@@ -141,7 +141,7 @@ impl Gathering {
             None => (Arc::default(), "".into()),
         };
         let both = hash(format!("{} {described}", content.hash).as_bytes());
-        let version: String = both.chars().take(16).collect();
+        let version: Arc<str> = both.get(..16).unwrap_or(&both).into();
         match versions.0.get(&entry.id) {
             Some((before, source)) if Arc::ptr_eq(before, entry) && source.version == version => {
                 Arc::clone(source)

@@ -19,6 +19,9 @@ const QUIET: Duration = Duration::from_millis(30);
 /// How long quiet is waited for.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// How often the folder is read when it changes while it is read.
+const READINGS: usize = 3;
+
 /// Sources without errors.
 #[derive(Clone, Debug)]
 pub struct Good {
@@ -104,8 +107,7 @@ impl Builder {
     }
 
     fn build(&mut self, shared: &Shared, cause: &Cause, always: bool) -> Result<(), Vec<Problem>> {
-        shared.lock().touched.clear();
-        let good = load(&mut self.reader, &self.profiles, (self.clock)())?;
+        let good = self.load(shared)?;
         if !(always || self.is_refused) && is_in_force(shared, &good) {
             return Ok(());
         }
@@ -114,6 +116,20 @@ impl Builder {
         shared.installed(&good.contents);
         announce();
         Ok(())
+    }
+
+    /// Reads the folder, and again if a file changed meanwhile: what was read may be half of what was
+    /// meant. What never rests is taken as it is; the next order follows.
+    fn load(&mut self, shared: &Shared) -> Result<Good, Vec<Problem>> {
+        let mut readings = 0;
+        loop {
+            shared.lock().touched.clear();
+            let loaded = load(&mut self.reader, &self.profiles, (self.clock)());
+            readings += 1;
+            if readings == READINGS || shared.lock().touched.is_empty() {
+                return loaded;
+            }
+        }
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Citation {
     pub law: String,
     /// The article.
     pub article: String,
+    /// Law and article, as records cite them.
+    pub cited: Arc<str>,
     /// What the article says; `〔意〕` marks a paraphrase.
     pub text: String,
     /// What it says no to, if it is a bar.
@@ -91,8 +93,8 @@ pub struct Citation {
 }
 
 impl Citation {
-    /// Law and article, as records cite them.
-    pub fn cited(&self) -> String {
-        format!("{} {}", self.law, self.article)
+    /// How records cite an article of a law.
+    pub(super) fn citing(law: &str, article: &str) -> Arc<str> {
+        format!("{law} {article}").into()
     }
 }

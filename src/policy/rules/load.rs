@@ -226,7 +226,8 @@ fn cite(policy: &Policy) -> Result<Citation, Vec<(String, &'static str)>> {
         }
     }
     if missing.is_empty() {
-        Ok(Citation { rule, law, article, text, denial, order })
+        let cited = Citation::citing(&law, &article);
+        Ok(Citation { rule, law, article, cited, text, denial, order })
     } else {
         Err(missing)
     }

@@ -29,7 +29,7 @@ use crate::domain::{Denial, Entry, Item, Mask, MaskId, OrganizationKind, Profile
 /// One profile's rules.
 pub struct Rules {
     profile: Profile,
-    version: String,
+    version: Arc<str>,
     files: BTreeMap<PathBuf, String>,
     frame: Frame,
     authorizer: Authorizer,
@@ -52,13 +52,14 @@ impl Rules {
             rule: "otherwise".to_owned(),
             law: otherwise.law.clone(),
             article: otherwise.article.clone(),
+            cited: Citation::citing(&otherwise.law, &otherwise.article),
             text: otherwise.text.clone(),
             denial: Some(Denial::NoGrant),
             order: u32::MAX,
         });
         Ok(Self {
             profile: loaded.profile,
-            version: loaded.version,
+            version: loaded.version.into(),
             files: loaded.files,
             frame,
             authorizer: Authorizer::new(),
@@ -74,7 +75,7 @@ impl Rules {
     }
 
     /// A digest of the rules' files; it changes whenever an answer may change.
-    pub fn version(&self) -> &str {
+    pub fn version(&self) -> &Arc<str> {
         &self.version
     }
 

@@ -10,16 +10,22 @@ const DOTS: [char; 6] = ['·', '•', '‧', '・', '．', '∙'];
 
 /// Covers all but the ends; a text no longer than the ends is covered whole.
 pub(super) fn keep(text: &str, first: u8, last: u8, out: &mut String) {
-    let length = text.chars().count();
-    let (first, last) = (usize::from(first), usize::from(last));
-    let (first, last) = if length > first + last { (first, last) } else { (0, 0) };
-    out.extend(
-        text.chars().enumerate().map(
-            |(at, letter)| {
-                if at < first || at >= length - last { letter } else { '*' }
-            },
-        ),
-    );
+    let (head, middle, tail) = split(text, first, last).unwrap_or(("", text, ""));
+    out.push_str(head);
+    out.extend(iter::repeat_n('*', middle.chars().count()));
+    out.push_str(tail);
+}
+
+/// The ends of a text and what lies between them; none if nothing does.
+fn split(text: &str, first: u8, last: u8) -> Option<(&str, &str, &str)> {
+    let (begin, _) = text.char_indices().nth(first.into())?;
+    let (head, rest) = text.split_at_checked(begin)?;
+    let end = match usize::from(last).checked_sub(1) {
+        Some(before) => rest.char_indices().nth_back(before)?.0,
+        None => rest.len(),
+    };
+    let (middle, tail) = rest.split_at_checked(end)?;
+    (!middle.is_empty()).then_some((head, middle, tail))
 }
 
 /// Covers the middle of a text that is read by `fits`, also if it is covered already.
@@ -29,22 +35,14 @@ fn cover(
     fits: impl Fn(&str) -> bool,
     out: &mut String,
 ) -> Option<()> {
-    let length = text.chars().count();
-    let middle = usize::from(first)..length.checked_sub(usize::from(last))?;
-    let covered = !middle.is_empty()
-        && text.chars().enumerate().all(|(at, letter)| !middle.contains(&at) || letter == '*');
-    let readable = if covered {
+    let (head, middle, tail) = split(text, first, last)?;
+    let readable = if middle.bytes().all(|byte| byte == b'*') {
         // What is under the cover cannot be known: a zero stands for it.
-        let bare = |(at, letter)| if middle.contains(&at) { '0' } else { letter };
-        fits(&text.chars().enumerate().map(bare).collect::<String>())
+        fits(&[head, &"0".repeat(middle.len()), tail].concat())
     } else {
         fits(text)
     };
-    if !readable || middle.is_empty() {
-        return None;
-    }
-    keep(text, first, last, out);
-    Some(())
+    readable.then(|| keep(text, first, last, out))
 }
 
 fn digits(text: &str) -> bool {

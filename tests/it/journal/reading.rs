@@ -154,7 +154,7 @@ fn people_read_what_events_say() {
         time,
         zone: Zone::Sharing,
         from: None,
-        to: "0123456789abcdef".to_owned(),
+        to: "0123456789abcdef".into(),
         cause: "signal".to_owned(),
         files: BTreeMap::new(),
         gains: vec!["one".to_owned()],

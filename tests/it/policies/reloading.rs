@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -32,13 +33,23 @@ pub(super) fn watch_from(
     good: &Good,
     tell: Box<dyn Fn() + Send + Sync>,
 ) -> Watched {
+    watch_at(reader, good, tell, Arc::new(now))
+}
+
+/// The same by another clock, which is read when a reading of the folder begins.
+fn watch_at(
+    reader: Reader,
+    good: &Good,
+    tell: Box<dyn Fn() + Send + Sync>,
+    clock: reload::Clock,
+) -> Watched {
     let state = tempfile::tempdir().unwrap();
     let tell: Arc<dyn Fn() + Send + Sync> = tell.into();
     let (sender, outcomes) = mpsc::channel();
     let refused: Sender<Result<Good, Vec<Problem>>> = sender.clone();
     let hooks = Hooks {
         profiles: PROFILES.to_vec(),
-        clock: Arc::new(now),
+        clock,
         install: Box::new(move |good, _| {
             let (sender, good, tell) = (sender.clone(), good.clone(), Arc::clone(&tell));
             Ok(Box::new(move || {
@@ -100,6 +111,32 @@ fn a_new_grant_comes_in_force_soon_after_it_is_written() {
 
     assert!(good.sources.grants.contains_key(&id("g-2")));
     assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_folder_that_changes_while_it_is_read_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    city(folder.path());
+    let mut reader = Reader::new(folder.path()).unwrap();
+    let good = reload::load(&mut reader, &PROFILES, now()).unwrap();
+    let readings = Arc::new(AtomicUsize::new(0));
+    let (counted, changing) = (Arc::clone(&readings), folder.path().to_owned());
+    let clock = move || {
+        // The second half of a change comes when the first reading has begun.
+        if counted.fetch_add(1, Ordering::Relaxed) == 0 {
+            put(&changing, "grants/g-1.yaml", &grant("g-1").replace("id_no, paid", "paid"));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        now()
+    };
+    let watched = watch_at(reader, &good, Box::new(|| ()), Arc::new(clock));
+
+    put(folder.path(), "grants/g-2.yaml", &grant("g-2"));
+    let good = watched.good();
+
+    assert_eq!(readings.load(Ordering::Relaxed), 2);
+    assert!(good.sources.grants.contains_key(&id("g-2")));
+    assert_eq!(good.sources.grants[&id("g-1")].items.len(), 1);
 }
 
 #[test]

@@ -3,8 +3,9 @@
 CARGO ?= cargo
 DIR ?= demo
 PORT_BASE ?= 18080
+ARGS ?=
 
-.PHONY: demo test check build release bench clean
+.PHONY: demo test check build release bench compare clean
 
 ## A working city on this machine; Ctrl-C ends it.
 demo: release
@@ -22,6 +23,10 @@ release:
 
 bench:
 	$(CARGO) bench --locked
+
+## Helan side by side with nginx, HAProxy and Envoy; ARGS="--help" teaches.
+compare: release
+	@deploy/compare $(ARGS)
 
 clean:
 	$(CARGO) clean

@@ -146,12 +146,12 @@ impl Line {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Http1Error::NoHead)),
                 Poll::Ready(Ok(_)) => self.heard = true,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Http1Error::Read(error))),
-                // Only now: who refuses a body answers, then hangs up, and the answer counts.
+                // Who refuses a body answers, then hangs up: the answer may be here before we hear
+                // of it, and the end is as sure to come. Nobody answers what was not asked.
+                Poll::Pending if self.sending.is_begun() => return Poll::Pending,
                 Poll::Pending => {
-                    return self
-                        .unsent
-                        .take()
-                        .map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                    let unsent = self.unsent.take();
+                    return unsent.map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
             }
         }

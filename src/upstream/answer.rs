@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::error::Stage;
 use super::link::Link;
@@ -45,17 +44,17 @@ impl fmt::Debug for Answer {
 /// the interface ends its bodies by closing a plain connection, which cannot be told apart.
 #[derive(Debug)]
 pub struct AnswerBody {
-    incoming: Incoming,
     /// None once nothing more is to come.
     held: Option<(Link, Slot)>,
     idle: Duration,
 }
 
 impl AnswerBody {
-    pub(super) fn new(incoming: Incoming, link: Link, slot: Slot) -> Self {
+    pub(super) fn new(link: Link, slot: Slot) -> Self {
         let idle = slot.upstream().idle;
-        let mut body = Self { incoming, held: Some((link, slot)), idle };
-        if body.incoming.is_end_stream() {
+        let over = link.is_over();
+        let mut body = Self { held: Some((link, slot)), idle };
+        if over {
             body.finish();
         }
         body
@@ -65,26 +64,6 @@ impl AnswerBody {
         if let Some((link, _slot)) = self.held.take() {
             link.finish();
         }
-    }
-
-    fn poll_part(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        // Asked first, because hyper reads a part only when somebody wants one.
-        let mut part = Pin::new(&mut self.incoming).poll_frame(cx);
-        let Some((link, _)) = &mut self.held else { return Poll::Ready(None) };
-        if part.is_pending() {
-            link.drive(cx);
-            part = Pin::new(&mut self.incoming).poll_frame(cx);
-        }
-        if part.is_pending() {
-            ready!(link.timer().poll_pause(cx, self.idle));
-            let late = UpstreamError::Timeout { stage: Stage::Body, limit: self.idle };
-            return Poll::Ready(Some(Err(late)));
-        }
-        link.timer().clear();
-        part.map(|part| part.map(|part| part.map_err(UpstreamError::BodyBroke)))
     }
 }
 
@@ -97,17 +76,14 @@ impl Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let this = self.get_mut();
-        if this.held.is_none() {
-            return Poll::Ready(None);
-        }
-        let part = ready!(this.poll_part(cx));
+        let Some((link, slot)) = &mut this.held else { return Poll::Ready(None) };
+        let part = ready!(poll_part(link, this.idle, cx));
         match &part {
-            Some(Ok(_)) if !this.incoming.is_end_stream() => {}
+            Some(Ok(_)) if !link.is_over() => {}
             Some(Ok(_)) | None => this.finish(),
             Some(Err(error)) => {
-                if let Some((_link, slot)) = this.held.take() {
-                    slot.upstream().state.failed(error);
-                }
+                slot.upstream().state.failed(error);
+                this.held = None;
             }
         }
         Poll::Ready(part)
@@ -118,6 +94,21 @@ impl Body for AnswerBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.held.as_ref().map_or_else(|| SizeHint::with_exact(0), |(link, _)| link.size_hint())
     }
+}
+
+/// The next part, unless it takes longer than `idle`.
+fn poll_part(
+    link: &mut Link,
+    idle: Duration,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+    let part = link.poll_part(cx);
+    if part.is_pending() {
+        ready!(link.timer().poll_pause(cx, idle));
+        return Poll::Ready(Some(Err(UpstreamError::Timeout { stage: Stage::Body, limit: idle })));
+    }
+    link.timer().clear();
+    part
 }

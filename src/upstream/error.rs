@@ -3,7 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::http1::Http1Error;
 use crate::net::DialError;
+
+/// What a codec says.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// Ours, of HTTP/1.1.
+    #[error(transparent)]
+    Http1(#[from] Http1Error),
+    /// hyper's, of HTTP/2.
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
+}
 
 /// Why an interface gave no answer, or not all of it.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +42,7 @@ pub enum UpstreamError {
     },
     /// It hung up before it began to answer.
     #[error("the interface closed the connection before it answered")]
-    Closed(#[source] hyper::Error),
+    Closed(#[source] CodecError),
     /// It does not speak HTTP as it should.
     #[error("the interface does not speak HTTP correctly: {reason}")]
     Protocol {
@@ -38,20 +50,20 @@ pub enum UpstreamError {
         reason: &'static str,
         /// What the codec said.
         #[source]
-        cause: Option<hyper::Error>,
+        cause: Option<CodecError>,
     },
     /// The head of its answer is larger than we take.
     #[error("the head of the interface's answer is too large")]
-    HeadTooLarge(#[source] hyper::Error),
+    HeadTooLarge(#[source] CodecError),
     /// The caller's body broke off while it was being passed on: not the interface's fault.
     #[error("the caller's body broke off")]
-    RequestBroke(#[source] Option<hyper::Error>),
+    RequestBroke(#[source] Option<CodecError>),
     /// Its answer broke off.
     #[error("the interface's answer broke off")]
-    BodyBroke(#[source] hyper::Error),
+    BodyBroke(#[source] CodecError),
     /// It gave up this one call; the connection and the other calls on it go on.
     #[error("the interface gave up the call before it answered")]
-    Reset(#[source] hyper::Error),
+    Reset(#[source] CodecError),
     /// Another call failed, and this one waited for its answer.
     #[error("{0}")]
     Shared(Arc<UpstreamError>),
@@ -223,14 +235,14 @@ impl UpstreamError {
         }
     }
 
-    /// What a codec's error before the head means.
+    /// What an error of HTTP/2 before the head means.
     pub(super) fn before_the_head(error: hyper::Error) -> Self {
         if error.is_parse_too_large() {
-            Self::HeadTooLarge(error)
+            Self::HeadTooLarge(error.into())
         } else if error.is_parse() {
-            Self::Protocol { reason: "its answer cannot be read", cause: Some(error) }
+            Self::Protocol { reason: "its answer cannot be read", cause: Some(error.into()) }
         } else {
-            Self::Closed(error)
+            Self::Closed(error.into())
         }
     }
 }

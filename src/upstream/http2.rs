@@ -2,12 +2,15 @@
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
+use bytes::Bytes;
+use http::Request;
+use http::response::Parts;
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -50,7 +53,7 @@ impl Trunk {
             .keep_alive_timeout(PONG_WITHIN)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(UpstreamError::Closed)?;
+            .map_err(|error| UpstreamError::Closed(error.into()))?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "an HTTP/2 connection to an interface ended badly");
@@ -67,7 +70,7 @@ impl Trunk {
     }
 
     pub(super) fn branch(&self, place: OwnedSemaphorePermit) -> Branch {
-        Branch { sender: self.sender.clone(), timer: Timer::default(), place }
+        Branch { body: None, sender: self.sender.clone(), timer: Timer::default(), place }
     }
 
     /// Its places, for who must wait for one.
@@ -88,6 +91,8 @@ impl Trunk {
 /// A place on a shared connection.
 #[derive(Debug)]
 pub(super) struct Branch {
+    /// What is to come of the answer.
+    body: Option<Incoming>,
     sender: SendRequest<RequestBody>,
     pub(super) timer: Timer,
     place: OwnedSemaphorePermit,
@@ -102,7 +107,7 @@ impl Branch {
         &mut self,
         request: Request<RequestBody>,
         limit: Duration,
-    ) -> Result<Response<Incoming>, Failed> {
+    ) -> Result<Parts, Failed> {
         let upload = request.body().upload();
         let mut patience = Patience::new(limit, upload.clone());
         let mut sent = pin!(self.sender.try_send_request(request));
@@ -113,14 +118,18 @@ impl Branch {
         .await;
         self.timer.clear();
         match outcome {
-            Some(Ok(answer)) => Ok(answer),
+            Some(Ok(answer)) => {
+                let (head, body) = answer.into_parts();
+                self.body = Some(body);
+                Ok(head)
+            }
             Some(Err(mut failed)) => {
                 let returned = failed.take_message();
                 let error = failed.into_error();
                 let word = word_of(&error);
                 let broke = upload.is_some_and(|upload| upload.broke());
                 let failed = if word.reset && !broke {
-                    Failed::because(UpstreamError::Reset(error))
+                    Failed::because(UpstreamError::Reset(error.into()))
                 } else {
                     Failed::of(error, broke)
                 };
@@ -129,6 +138,25 @@ impl Branch {
             }
             None => Err(Failed::too_late(limit)),
         }
+    }
+
+    /// Whether all of the answer came.
+    pub(super) fn is_over(&self) -> bool {
+        self.body.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+    }
+
+    /// The next part of the answer's body.
+    pub(super) fn poll_part(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let part = Pin::new(body).poll_frame(cx);
+        part.map_err(|error| UpstreamError::BodyBroke(error.into()))
     }
 }
 

@@ -1,15 +1,17 @@
 //! What a call holds of a connection: a whole one in HTTP/1.1, a place on one in HTTP/2.
 //!
-//! This is all the rest knows of the codecs, so that another may take hyper's place.
+//! This is all the rest knows of the codecs: ours for HTTP/1.1, hyper's for HTTP/2.
 
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::HOST;
-use http::uri::{Parts, PathAndQuery};
-use http::{Request, Response, Uri, Version};
-use hyper::body::Incoming;
+use http::response::Parts;
+use http::uri::{self, PathAndQuery};
+use http::{Request, Uri, Version};
+use http_body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::clock::Timer;
@@ -36,7 +38,7 @@ impl Link {
         &mut self,
         to: &UpstreamConfig,
         mut request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Failed> {
+    ) -> Result<Parts, Failed> {
         match self {
             Self::Line { line, .. } => {
                 address_http1(to, &mut request);
@@ -53,11 +55,32 @@ impl Link {
         }
     }
 
-    /// Lets an HTTP/1.1 connection work; an HTTP/2 connection has a task that does.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+    /// The next part of the answer's body.
+    pub(super) fn poll_part(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         match self {
-            Self::Line { line, .. } => line.drive(cx),
-            Self::Branch { .. } => {}
+            Self::Line { line, .. } => {
+                line.poll_part(cx).map(|part| part.map(|part| part.map(Frame::data)))
+            }
+            Self::Branch { branch, .. } => branch.poll_part(cx),
+        }
+    }
+
+    /// Whether all of the answer came.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Line { line, .. } => line.is_over(),
+            Self::Branch { branch, .. } => branch.is_over(),
+        }
+    }
+
+    /// How long the rest of the answer's body is.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Line { line, .. } => line.size_hint(),
+            Self::Branch { branch, .. } => branch.size_hint(),
         }
     }
 
@@ -71,8 +94,9 @@ impl Link {
     /// The answer is complete: what can be used again goes back to the pool.
     pub(super) fn finish(self) {
         match self {
-            Self::Line { mut line, pool, seat } => {
-                if line.is_usable() {
+            Self::Line { line, pool, seat } => {
+                // Whether the other side hung up is asked when it is taken again.
+                if line.is_free() {
                     pool.keep(line);
                 }
                 // Only now, so that who waits for the seat finds the connection.
@@ -95,7 +119,7 @@ fn address_http1(to: &UpstreamConfig, request: &mut Request<RequestBody>) {
 /// `:scheme` and `:authority` instead of `Host` (RFC 9113 §8.3.1).
 fn address_http2(to: &UpstreamConfig, request: &mut Request<RequestBody>) -> Result<(), Failed> {
     let endpoint = &to.identity.endpoint;
-    let mut parts = Parts::default();
+    let mut parts = uri::Parts::default();
     parts.scheme = Some(endpoint.scheme());
     parts.authority = Some(endpoint.authority().clone());
     parts.path_and_query = Some(path_and_query(request.uri()));
@@ -135,10 +159,10 @@ impl Failed {
         Self::because(UpstreamError::Timeout { stage: Stage::Answer, limit })
     }
 
-    /// What the codec says, unless the caller's body broke: then it only says what followed.
+    /// What hyper says, unless the caller's body broke: then it only says what followed.
     pub(super) fn of(error: hyper::Error, caller_broke: bool) -> Self {
         Self::because(if caller_broke {
-            UpstreamError::RequestBroke(Some(error))
+            UpstreamError::RequestBroke(Some(error.into()))
         } else {
             UpstreamError::before_the_head(error)
         })

@@ -33,7 +33,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
-use http::{Request, Response};
+use http::Request;
 use tokio::time::Instant;
 
 use self::compile::Identity;
@@ -43,7 +43,8 @@ use self::request::{copy, is_replayable};
 
 pub use self::answer::{Answer, AnswerBody};
 pub use self::compile::{UpstreamConfig, UpstreamProblem};
-pub use self::error::{Fault, Stage, UpstreamError};
+pub use self::error::{CodecError, Fault, Stage, UpstreamError};
+pub use self::http1::Http1Error;
 pub use self::request::{BoxError, RequestBody};
 pub use self::shared::{Figures, Shared, Slot};
 
@@ -102,9 +103,8 @@ impl Upstreams {
             let connected_in = started.elapsed();
             let spare = if again { None } else { spare(&link, reused, &request) };
             match link.exchange(to, request).await {
-                Ok(answer) => {
-                    let (head, incoming) = Response::into_parts(answer);
-                    let body = AnswerBody::new(incoming, link, slot);
+                Ok(head) => {
+                    let body = AnswerBody::new(link, slot);
                     return Ok(Answer { head, body, reused, connected_in });
                 }
                 Err(failed) => {

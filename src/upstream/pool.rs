@@ -160,7 +160,7 @@ impl Pool {
         }
         self.spoken.store(if http2 { HTTP2 } else { HTTP1 }, Ordering::Relaxed);
         if !http2 {
-            let line = Line::open(connected.stream).await?;
+            let line = Line::open(connected.stream);
             return Ok((Link::Line { line, pool: Arc::clone(self), seat }, false));
         }
         let mut trunk = Trunk::open(connected.stream).await?;
@@ -173,7 +173,7 @@ impl Pool {
 
     /// Takes back a connection that can be used again.
     pub(super) fn keep(self: &Arc<Self>, mut line: Box<Line>) {
-        line.idle_since = Instant::now();
+        line.rest();
         let mut kept = self.kept();
         kept.lines.push(line);
         self.reap_later(&mut kept);

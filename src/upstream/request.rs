@@ -53,10 +53,11 @@ impl RequestBody {
         }
     }
 
-    fn copy(&self) -> Option<Self> {
+    /// All of it, if it is all there.
+    pub(super) fn whole(&self) -> Option<Bytes> {
         match &self.0 {
-            Kind::Empty => Some(Self(Kind::Empty)),
-            Kind::Full(bytes) => Some(Self(Kind::Full(bytes.clone()))),
+            Kind::Empty => Some(Bytes::new()),
+            Kind::Full(bytes) => Some(bytes.clone()),
             Kind::Stream { .. } => None,
         }
     }
@@ -64,7 +65,7 @@ impl RequestBody {
 
 /// The request once more, if its body can be sent twice.
 pub(super) fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let mut copy = Request::new(request.body().copy()?);
+    let mut copy = Request::new(RequestBody::full(request.body().whole()?));
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     request.headers().clone_into(copy.headers_mut());

@@ -3,6 +3,8 @@
 
 mod breaking;
 
+mod codec;
+
 mod reuse;
 
 mod secure;

@@ -213,7 +213,7 @@ async fn calls_can_be_spawned() {
     assert!(tokio::spawn(call).await.unwrap().starts_with("HTTP/1.1"));
 }
 
-fn worker(url: &str, folder: &Path, authorities: &str, protocol: &str) -> Worker {
+pub(super) fn worker(url: &str, folder: &Path, authorities: &str, protocol: &str) -> Worker {
     let url = url.replace("http://127.0.0.1", "https://localhost");
     worker_at(&url, folder, authorities, protocol)
 }
@@ -226,7 +226,7 @@ fn worker_at(url: &str, folder: &Path, authorities: &str, protocol: &str) -> Wor
 }
 
 /// Makes an authority, leaves its certificate in a file, and a server for `localhost` under it.
-fn authority(folder: &Path, name: &str, alpn: &[&[u8]]) -> TlsAcceptor {
+pub(super) fn authority(folder: &Path, name: &str, alpn: &[&[u8]]) -> TlsAcceptor {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,0 +1,5 @@
+//! The codec without sockets.
+
+mod answers;
+
+mod requests;

@@ -201,7 +201,8 @@ pub struct AdminConfig {
 pub struct JournalConfig {
     /// Bytes of one segment, zeroed ahead.
     pub segment_bytes: u64,
-    /// Least milliseconds between two syncs while more than one call waits; 0 never waits.
+    /// Least milliseconds between two syncs while calls come as a crowd, sixteen or more within that
+    /// time; 0 never waits.
     pub sync_ms: u32,
     /// Bytes of disk that must stay free; below it calls are refused.
     pub free_bytes: u64,

@@ -14,6 +14,7 @@ mod ledger;
 mod lines;
 mod log;
 mod open;
+mod pace;
 mod queue;
 mod read;
 mod recover;

@@ -30,7 +30,7 @@ pub struct JournalOptions {
     pub folder: PathBuf,
     /// Bytes of one segment, zeroed ahead.
     pub segment_bytes: u64,
-    /// Least milliseconds between two syncs while more than one call waits.
+    /// Least milliseconds between two syncs while calls come as a crowd.
     pub sync_ms: u32,
     /// Bytes of disk that must stay free.
     pub free_bytes: u64,

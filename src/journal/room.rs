@@ -45,9 +45,7 @@ impl Room {
 
     /// Counts bytes that are handed over toward the bytes a second.
     pub(super) fn spend(&self, bytes: u64) {
-        let rate = u128::from(self.budget.bytes_per_second.max(1));
-        let cost = u128::from(bytes).saturating_mul(1_000_000_000) / rate;
-        let cost = u64::try_from(cost).unwrap_or(u64::MAX);
+        let cost = bytes.saturating_mul(1_000_000_000) / self.budget.bytes_per_second.max(1);
         // Unused time is not saved up. Two at once may both raise it: the sum stays right.
         self.due.fetch_max(self.now(), Ordering::Relaxed);
         self.due.fetch_add(cost, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use super::event::{Break, Event, Recovered};
 use super::frame::encode;
 use super::ledger::Ledger;
 use super::log::Log;
+use super::pace::Pace;
 use super::queue::{Batch, Kind};
 use super::shared::Shared;
 
@@ -66,16 +67,15 @@ impl Writer {
     pub(super) fn run(mut self) {
         let _will = LastWill(Arc::clone(&self.shared));
         let mut batch = Batch::default();
-        let mut calls = 0;
+        let mut pace = Pace::new(self.floor, self.state.last_sync);
         loop {
-            // Only company is worth waiting for: one caller alone pays no floor.
-            if calls > 1 {
-                let rest = self.floor.saturating_sub(self.state.last_sync.elapsed());
+            let rest = pace.rest(self.state.last_sync, monotonic());
+            if !rest.is_zero() {
                 std::thread::sleep(rest);
             }
             let longest = if self.state.outage.is_some() { RETRY } else { TICK };
             let is_last = self.shared.queue.take(&mut batch, longest);
-            calls = batch.awaited();
+            pace.came(batch.awaited(), monotonic());
             self.accept(&mut batch, is_last);
             if is_last {
                 break;

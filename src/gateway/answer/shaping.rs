@@ -172,7 +172,11 @@ impl Shaping {
             }
         };
         match &mut self.shaper {
-            Some(shaper) => shaper.push(input, &mut self.out).map_err(failed),
+            Some(shaper) => {
+                // Most of what comes is granted, as a rule; a row that is held back is not in yet.
+                self.out.reserve(input.len());
+                shaper.push(input, &mut self.out).map_err(failed)
+            }
             None => {
                 self.out.extend_from_slice(input);
                 Ok(())

@@ -1,7 +1,6 @@
 //! What the trail notes of each step: names, codes and keyed hashes, never values.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::Method;
@@ -46,8 +45,10 @@ impl Trail {
     /// Notes the names of parameters and body members.
     pub fn names(&mut self, target: &Target) {
         self.decided.parameters.clone_from(&target.names);
-        let used: BTreeSet<_> = target.uses.iter().map(|used| &used.item).collect();
-        self.decided.used = used.into_iter().cloned().collect();
+        let mut used: Vec<_> = target.uses.iter().map(|used| used.item.clone()).collect();
+        used.sort_unstable();
+        used.dedup();
+        self.decided.used = used;
         self.subject(target);
     }
 

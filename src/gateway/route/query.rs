@@ -1,5 +1,6 @@
 //! Query parameters: each described, each once, forwarded encoded anew.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
@@ -60,7 +61,10 @@ fn append(forward: &mut String, mark: &mut char, name: &str, value: &str) {
 }
 
 /// Decodes a name or value; `+` is a space, as forms write it.
-fn decode(raw: &str) -> Result<String, Refusal> {
+fn decode(raw: &str) -> Result<Cow<'_, str>, Refusal> {
+    if !raw.bytes().any(|byte| matches!(byte, b'%' | b'+' | b'\0')) {
+        return Ok(Cow::Borrowed(raw));
+    }
     let broken = raw.split('%').skip(1).any(|part| {
         let mut digits = part.bytes();
         !(digits.next().is_some_and(|b| b.is_ascii_hexdigit())
@@ -74,5 +78,5 @@ fn decode(raw: &str) -> Result<String, Refusal> {
         .decode_utf8()
         .map_err(|_| Refusal::ParameterNotValid)?
         .into_owned();
-    if decoded.contains('\0') { Err(Refusal::ParameterNotValid) } else { Ok(decoded) }
+    if decoded.contains('\0') { Err(Refusal::ParameterNotValid) } else { Ok(decoded.into()) }
 }

@@ -153,6 +153,8 @@ impl Loaded {
             builder.with_single_cert(material.chain, material.key).map_err(unusable)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = Arc::clone(&trust.ticketer);
+        // One will do: a consumer that opens many connections is given one with each.
+        config.send_tls13_tickets = 1;
         Ok(Self { config: Arc::new(config), trust, shown: material.shown, ends })
     }
 }

@@ -67,7 +67,7 @@ impl Scanner {
             name: Cut::new(NAME),
             value: Cut::new(VALUE),
             scratch: Vec::new(),
-            masked: String::new(),
+            masked: String::with_capacity(64),
             held: Held::default(),
             rows: Rows::new(plan),
             before: 0,

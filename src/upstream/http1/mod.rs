@@ -205,7 +205,8 @@ impl Line {
             if self.body.is_over() {
                 return Poll::Ready(Ok(None));
             }
-            match self.inbox.poll_read(&mut self.stream, self.body.left(), cx) {
+            let wanted = self.body.wanted(self.inbox.is_filled());
+            match self.inbox.poll_read(&mut self.stream, wanted, cx) {
                 Poll::Ready(Ok(0)) => {
                     self.keep = false;
                     self.body.ended()?;

@@ -316,26 +316,41 @@ async fn a_tls_connection_that_ends_without_a_word_cuts_its_body() {
 }
 
 #[tokio::test]
-async fn a_long_body_comes_whole_in_large_parts() {
+async fn a_long_body_comes_whole_in_large_parts_however_it_is_framed() {
     const LONG: usize = 8 << 20;
-    let (url, _) = interface(|_, mut stream| async move {
-        while !head(&mut stream).await.is_empty() {
-            say(&mut stream, &format!("HTTP/1.1 200 OK\r\ncontent-length: {LONG}\r\n\r\n")).await;
-            stream.write_all(&vec![b'x'; LONG]).await.unwrap();
-        }
-    })
-    .await;
-    let worker = Worker::new(&url, json!({}));
+    let chunk = format!("{LONG:x}\r\n");
+    for (framing, begin, end) in [
+        (format!("content-length: {LONG}"), "", ""),
+        ("transfer-encoding: chunked".to_owned(), &*chunk, "\r\n0\r\n\r\n"),
+        ("connection: close".to_owned(), "", ""),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n{begin}");
+        let answer = answer + &"x".repeat(LONG) + end;
+        let closes = framing.ends_with("close");
+        let (url, _) = interface(move |_, mut stream| {
+            let answer = answer.clone();
+            async move {
+                while !head(&mut stream).await.is_empty() {
+                    say(&mut stream, &answer).await;
+                    if closes {
+                        return;
+                    }
+                }
+            }
+        })
+        .await;
+        let worker = Worker::new(&url, json!({}));
 
-    for reused in [false, true] {
-        let mut answer = worker.get().await.unwrap();
-        assert_eq!(answer.reused, reused);
-        let (mut length, mut largest) = (0, 0);
-        while let Some(frame) = answer.body.frame().await {
-            let part = frame.unwrap().into_data().unwrap();
-            length += part.len();
-            largest = largest.max(part.len());
+        for again in [false, true] {
+            let mut answer = worker.get().await.unwrap();
+            assert_eq!(answer.reused, again && !closes);
+            let (mut length, mut largest) = (0, 0);
+            while let Some(frame) = answer.body.frame().await {
+                let part = frame.unwrap().into_data().unwrap();
+                length += part.len();
+                largest = largest.max(part.len());
+            }
+            assert_eq!((length, largest), (LONG, 64 * 1024), "{framing}");
         }
-        assert_eq!((length, largest), (LONG, 64 * 1024));
     }
 }

@@ -59,6 +59,11 @@ impl Patience {
         Self { limit, upload, since: None }
     }
 
+    /// Nothing more is sent, so nobody waits for the caller.
+    pub(super) fn stop_sending(&mut self) {
+        self.upload = None;
+    }
+
     pub(super) fn poll_lost(&mut self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
         let since = *self.since.get_or_insert_with(|| {
             let now = Instant::now();

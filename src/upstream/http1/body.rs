@@ -53,8 +53,17 @@ impl Body {
         Ok(())
     }
 
+    /// How much to make room for: all of it if its length is known; else much only once it `flows`.
+    pub(super) fn wanted(&self, flows: bool) -> u64 {
+        match self {
+            Self::Chunked(_) | Self::UntilClose if flows => u64::MAX,
+            Self::Over | Self::Length(_) | Self::Chunked(_) => self.left(),
+            Self::UntilClose => 0,
+        }
+    }
+
     /// Bytes of data that come next.
-    pub(super) fn left(&self) -> u64 {
+    fn left(&self) -> u64 {
         match self {
             Self::Over => 0,
             Self::Length(left) => *left,

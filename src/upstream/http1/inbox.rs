@@ -25,26 +25,31 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// Reads what there is, in long steps if more than a short one is `expected` or turns out to
-    /// come; says how much it was.
+    /// Whether the last read filled what room there was: then more may wait.
+    pub(super) fn is_filled(&self) -> bool {
+        self.filled
+    }
+
+    /// Reads what there is, with room for `wanted` bytes within bounds; says how much it was.
     pub(super) fn poll_read<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
-        expected: u64,
+        wanted: u64,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let long = self.filled && expected > 0;
-        let step = usize::try_from(expected).unwrap_or(LONG_STEP).min(LONG_STEP);
-        let step = if long { LONG_STEP } else { step.max(STEP) };
-        let room = self.bytes.capacity() - self.bytes.len();
-        if room < step / 2 {
+        let step = usize::try_from(wanted).unwrap_or(LONG_STEP).clamp(STEP, LONG_STEP);
+        if self.room() < step / 2 {
             self.bytes.reserve(step);
             self.grown |= step > STEP || self.bytes.len() > STEP;
         }
-        let room = self.bytes.capacity() - self.bytes.len();
+        let room = self.room();
         let count = ready!(pin!(stream.read_buf(&mut self.bytes)).poll(cx))?;
         self.filled = count == room;
         Poll::Ready(Ok(count))
+    }
+
+    fn room(&self) -> usize {
+        self.bytes.capacity() - self.bytes.len()
     }
 
     /// Gives back what a long body took.

@@ -114,7 +114,12 @@ impl Line {
         let mut reader = HeadReader::default();
         let outcome = poll_fn(|cx| match self.poll_head(&mut reader, &head.method, cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => patience.poll_lost(&mut self.timer, cx).map(|()| None),
+            Poll::Pending => {
+                if self.unsent.is_some() {
+                    patience.stop_sending();
+                }
+                patience.poll_lost(&mut self.timer, cx).map(|()| None)
+            }
         })
         .await;
         self.timer.clear();
@@ -200,8 +205,12 @@ impl Line {
             if self.body.is_over() {
                 return Poll::Ready(Ok(None));
             }
-            match self.inbox.poll_read(&mut self.stream, self.body.left(), cx) {
-                Poll::Ready(Ok(0)) => self.body.ended()?,
+            let wanted = self.body.wanted(self.inbox.is_filled());
+            match self.inbox.poll_read(&mut self.stream, wanted, cx) {
+                Poll::Ready(Ok(0)) => {
+                    self.keep = false;
+                    self.body.ended()?;
+                }
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Http1Error::Read(error))),
                 // An answer may be whole without the rest of the request; this one waits for it.

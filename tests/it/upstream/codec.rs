@@ -211,14 +211,14 @@ async fn extensions_and_trailers_are_dropped_and_their_connection_is_used_again(
 
 #[tokio::test]
 async fn a_flood_of_extensions_or_trailers_is_an_error() {
-    for flood in ["1;eeeeeeeeeeeeeeee\r\nx\r\n", "0\r\nt: eeeeeeeeeeeeeeee\r\n", "1;eeee"] {
+    for (begin, flood) in
+        [("", "1;eeeeeeee\r\nx\r\n"), ("0\r\n", "t: eeeeeeee\r\n"), ("1;", "eeeeeeee")]
+    {
         let (url, _) = interface(move |_, mut stream| async move {
             head(&mut stream).await;
             say(&mut stream, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
-            let (first, rest) = flood.split_at(flood.find("t:").unwrap_or(0));
-            say(&mut stream, first).await;
-            let rest = if rest.ends_with('\n') { rest } else { "1;eeeeeeeeeeeeeee" };
-            while stream.write_all(rest.as_bytes()).await.is_ok() {}
+            say(&mut stream, begin).await;
+            while stream.write_all(flood.as_bytes()).await.is_ok() {}
         })
         .await;
 
@@ -263,17 +263,12 @@ async fn an_http_1_0_connection_goes_on_only_if_it_says_so() {
 #[tokio::test]
 async fn bytes_that_nobody_asked_for_end_a_connection() {
     // At once, or while it is idle.
-    for pause in [0, 20] {
+    for (at_once, later) in [(2, 0), (1, 1)] {
         let (url, connections) = interface(move |_, mut stream: TcpStream| async move {
             while !head(&mut stream).await.is_empty() {
-                let (answer, late) = if pause > 0 { (FINE, FINE) } else { ("", FINE) };
-                if pause == 0 {
-                    say(&mut stream, &format!("{FINE}{late}")).await;
-                    continue;
-                }
-                say(&mut stream, answer).await;
-                sleep(Duration::from_millis(pause)).await;
-                say(&mut stream, late).await;
+                say(&mut stream, &FINE.repeat(at_once)).await;
+                sleep(Duration::from_millis(20)).await;
+                say(&mut stream, &FINE.repeat(later)).await;
             }
         })
         .await;
@@ -321,26 +316,41 @@ async fn a_tls_connection_that_ends_without_a_word_cuts_its_body() {
 }
 
 #[tokio::test]
-async fn a_long_body_comes_whole_in_large_parts() {
+async fn a_long_body_comes_whole_in_large_parts_however_it_is_framed() {
     const LONG: usize = 8 << 20;
-    let (url, _) = interface(|_, mut stream| async move {
-        while !head(&mut stream).await.is_empty() {
-            say(&mut stream, &format!("HTTP/1.1 200 OK\r\ncontent-length: {LONG}\r\n\r\n")).await;
-            stream.write_all(&vec![b'x'; LONG]).await.unwrap();
-        }
-    })
-    .await;
-    let worker = Worker::new(&url, json!({}));
+    let chunk = format!("{LONG:x}\r\n");
+    for (framing, begin, end) in [
+        (format!("content-length: {LONG}"), "", ""),
+        ("transfer-encoding: chunked".to_owned(), &*chunk, "\r\n0\r\n\r\n"),
+        ("connection: close".to_owned(), "", ""),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n{begin}");
+        let answer = answer + &"x".repeat(LONG) + end;
+        let closes = framing.ends_with("close");
+        let (url, _) = interface(move |_, mut stream| {
+            let answer = answer.clone();
+            async move {
+                while !head(&mut stream).await.is_empty() {
+                    say(&mut stream, &answer).await;
+                    if closes {
+                        return;
+                    }
+                }
+            }
+        })
+        .await;
+        let worker = Worker::new(&url, json!({}));
 
-    for reused in [false, true] {
-        let mut answer = worker.get().await.unwrap();
-        assert_eq!(answer.reused, reused);
-        let (mut length, mut largest) = (0, 0);
-        while let Some(frame) = answer.body.frame().await {
-            let part = frame.unwrap().into_data().unwrap();
-            length += part.len();
-            largest = largest.max(part.len());
+        for again in [false, true] {
+            let mut answer = worker.get().await.unwrap();
+            assert_eq!(answer.reused, again && !closes);
+            let (mut length, mut largest) = (0, 0);
+            while let Some(frame) = answer.body.frame().await {
+                let part = frame.unwrap().into_data().unwrap();
+                length += part.len();
+                largest = largest.max(part.len());
+            }
+            assert_eq!((length, largest), (LONG, 64 * 1024), "{framing}");
         }
-        assert_eq!((length, largest), (LONG, 64 * 1024));
     }
 }

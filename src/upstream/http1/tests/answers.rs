@@ -38,9 +38,10 @@ fn get(answer: &str) -> Answer {
     read(&Method::GET, [answer.as_bytes()])
 }
 
-const VALID: [&str; 7] = [
+const VALID: [&str; 8] = [
     "HTTP/1.1 200 OK\r\nA: b\r\na: c\r\nContent-Length: 4\r\n\r\nfine",
-    "HTTP/1.1 204\r\n\r\n",
+    "HTTP/1.1 204 没有\r\nx: 银川\r\n\r\n",
+    "HTTP/1.1 304\r\n\r\n",
     "HTTP/1.0 200 OK\r\n\r\nuntil the end",
     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nx: y\r\n\r\n\
      HTTP/1.1 200 OK\r\nx: z\r\ncontent-length: 2\r\n\r\nok",

@@ -120,6 +120,6 @@ mod tests {
 
     #[test]
     fn the_future_of_a_call_is_small() {
-        assert!(size(handle) <= 7 * 1024, "{} bytes", size(handle));
+        assert!(size(handle) <= 6 * 1024, "{} bytes", size(handle));
     }
 }

@@ -49,13 +49,14 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use super::super::clock::monotonic;
     use super::*;
 
     const FLOOR: Duration = Duration::from_millis(1);
 
     /// How long the next sync waits after half a second of calls that come one by one.
     fn rest_at(calls_a_second: u32) -> Duration {
-        let mut now = Instant::now();
+        let mut now = monotonic();
         let mut pace = Pace::new(FLOOR, now);
         for _ in 0..calls_a_second / 2 {
             now += Duration::from_secs(1) / calls_a_second;
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_crowd_that_is_gone_is_forgotten() {
-        let start = Instant::now();
+        let start = monotonic();
         let mut pace = Pace::new(FLOOR, start);
         pace.came(1_000, start + WINDOW);
         assert_eq!(pace.rest(start, start), FLOOR);

@@ -21,18 +21,15 @@ pub struct Answer {
     pub body: AnswerBody,
     /// Whether the connection had been used before.
     pub reused: bool,
-    /// How long it took to get a connection.
-    pub connected_in: Duration,
 }
 
 impl fmt::Debug for Answer {
     /// Without the department's headers and data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { head, body: _, reused, connected_in } = self;
+        let Self { head, body: _, reused } = self;
         f.debug_struct("Answer")
             .field("status", &head.status)
             .field("reused", reused)
-            .field("connected_in", connected_in)
             .finish_non_exhaustive()
     }
 }

@@ -124,7 +124,7 @@ impl Branch {
                 Ok(head)
             }
             Some(Err(mut failed)) => {
-                let returned = failed.take_message();
+                let returned = failed.take_message().map(Request::into_body);
                 let error = failed.into_error();
                 let word = word_of(&error);
                 let broke = upload.is_some_and(|upload| upload.broke());

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::response::Parts;
 use http::uri::{self, PathAndQuery};
-use http::{Request, Uri, Version};
+use http::{Request, Uri, Version, request};
 use http_body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -28,24 +28,21 @@ pub(super) enum Link {
 }
 
 impl Link {
-    /// Whether other calls use the same connection.
-    pub(super) fn is_shared(&self) -> bool {
-        matches!(self, Self::Branch { .. })
-    }
-
     /// Sends the request and waits for the head of the answer.
     pub(super) async fn exchange(
         &mut self,
         to: &UpstreamConfig,
-        mut request: Request<RequestBody>,
+        head: &mut request::Parts,
+        body: RequestBody,
     ) -> Result<Parts, Failed> {
         match self {
             Self::Line { line, .. } => {
-                address_http1(to, &mut request);
-                line.exchange(request, to.answer).await
+                address_http1(to, head);
+                line.exchange(head, body, to.answer).await
             }
             Self::Branch { branch, pool } => {
-                address_http2(to, &mut request)?;
+                let head = address_http2(to, head)?;
+                let request = Request::from_parts(head, body);
                 let outcome = branch.exchange(request, to.answer).await;
                 if outcome.as_ref().is_err_and(|failed| failed.gone) {
                     pool.retire(branch);
@@ -108,28 +105,29 @@ impl Link {
 }
 
 /// Origin form and `Host` (RFC 9112 §3.2).
-fn address_http1(to: &UpstreamConfig, request: &mut Request<RequestBody>) {
-    if request.uri().authority().is_some() {
-        *request.uri_mut() = Uri::from(path_and_query(request.uri()));
+fn address_http1(to: &UpstreamConfig, head: &mut request::Parts) {
+    if head.uri.authority().is_some() {
+        head.uri = Uri::from(path_and_query(&head.uri));
     }
-    *request.version_mut() = Version::HTTP_11;
-    request.headers_mut().insert(HOST, to.identity.endpoint.host_header().clone());
+    head.version = Version::HTTP_11;
+    head.headers.insert(HOST, to.identity.endpoint.host_header().clone());
 }
 
 /// `:scheme` and `:authority` instead of `Host` (RFC 9113 §8.3.1).
-fn address_http2(to: &UpstreamConfig, request: &mut Request<RequestBody>) -> Result<(), Failed> {
+fn address_http2(to: &UpstreamConfig, head: &request::Parts) -> Result<request::Parts, Failed> {
+    let mut head = head.clone();
     let endpoint = &to.identity.endpoint;
     let mut parts = uri::Parts::default();
     parts.scheme = Some(endpoint.scheme());
     parts.authority = Some(endpoint.authority().clone());
-    parts.path_and_query = Some(path_and_query(request.uri()));
-    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| {
+    parts.path_and_query = Some(path_and_query(&head.uri));
+    head.uri = Uri::from_parts(parts).map_err(|_| {
         let reason = "the path cannot be sent to it";
         Failed::because(UpstreamError::Protocol { reason, cause: None })
     })?;
-    *request.version_mut() = Version::HTTP_2;
-    request.headers_mut().remove(HOST);
-    Ok(())
+    head.version = Version::HTTP_2;
+    head.headers.remove(HOST);
+    Ok(head)
 }
 
 fn path_and_query(uri: &Uri) -> PathAndQuery {
@@ -140,8 +138,8 @@ fn path_and_query(uri: &Uri) -> PathAndQuery {
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) error: UpstreamError,
-    /// The request, if it was not even begun.
-    pub(super) returned: Option<Box<Request<RequestBody>>>,
+    /// The body, if the request was not even begun.
+    pub(super) returned: Option<RequestBody>,
     /// The other side promised not to have looked at it.
     pub(super) refused: bool,
     /// The connection takes no more calls.
@@ -168,8 +166,8 @@ impl Failed {
         })
     }
 
-    pub(super) fn after(self, returned: Option<Request<RequestBody>>, unheard: bool) -> Self {
+    pub(super) fn after(self, returned: Option<RequestBody>, unheard: bool) -> Self {
         let unheard = unheard && matches!(self.error, UpstreamError::Closed(_));
-        Self { returned: returned.map(Box::new), unheard, ..self }
+        Self { returned, unheard, ..self }
     }
 }

@@ -32,14 +32,14 @@ mod error;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use foldhash::fast::RandomState;
-use http::Request;
-use tokio::time::Instant;
+use http::{Method, Request};
 
 use self::compile::Identity;
-use self::link::{Failed, Link};
+use self::link::Failed;
 use self::pool::Pool;
-use self::request::{copy, is_replayable};
+use self::request::is_idempotent;
 
 pub use self::answer::{Answer, AnswerBody};
 pub use self::compile::{UpstreamConfig, UpstreamProblem};
@@ -85,11 +85,12 @@ impl Upstreams {
     async fn attempt(
         &self,
         slot: Slot,
-        mut request: Request<RequestBody>,
+        request: Request<RequestBody>,
     ) -> Result<Answer, UpstreamError> {
         let to = slot.upstream();
         let pool = self.pool(to);
-        let started = Instant::now();
+        // The head stays here, so that a second attempt needs no copy of it.
+        let (mut head, mut body) = request.into_parts();
         let mut again = false;
         loop {
             let (mut link, reused) = match pool.lease(to, again).await {
@@ -100,20 +101,19 @@ impl Upstreams {
                 }
                 Err(error) => return Err(error),
             };
-            let connected_in = started.elapsed();
-            let spare = if again { None } else { spare(&link, reused, &request) };
-            match link.exchange(to, request).await {
+            let spare = if again { None } else { body.whole() };
+            match link.exchange(to, &mut head, body).await {
                 Ok(head) => {
                     let body = AnswerBody::new(link, slot);
-                    return Ok(Answer { head, body, reused, connected_in });
+                    return Ok(Answer { head, body, reused });
                 }
                 Err(failed) => {
                     drop(link);
-                    let (error, next) = second_attempt(failed, spare, reused);
+                    let (error, next) = second_attempt(failed, &head.method, spare, reused);
                     let Some(next) = next.filter(|_| !again && to.state.may_retry()) else {
                         return Err(error);
                     };
-                    (request, again) = (next, true);
+                    (body, again) = (next, true);
                 }
             }
         }
@@ -136,27 +136,18 @@ fn is_worth_another_try(error: &UpstreamError) -> bool {
     matches!(error, UpstreamError::Connect(error) if error.is_worth_another_try())
 }
 
-/// A copy to send if the first is lost, where there is any chance of that: copies cost time.
-fn spare(
-    link: &Link,
-    reused: bool,
-    request: &Request<RequestBody>,
-) -> Option<Request<RequestBody>> {
-    let may_be_needed = link.is_shared() || (reused && is_replayable(request));
-    if may_be_needed { copy(request) } else { None }
-}
-
-/// What went wrong, and the request to send again if that is safe.
+/// What went wrong, and the body to send again if that is safe.
 fn second_attempt(
     failed: Failed,
-    spare: Option<Request<RequestBody>>,
+    method: &Method,
+    spare: Option<Bytes>,
     reused: bool,
-) -> (UpstreamError, Option<Request<RequestBody>>) {
+) -> (UpstreamError, Option<RequestBody>) {
     let Failed { error, returned, refused, unheard, gone: _ } = failed;
-    let stale = |spare: &Request<_>| reused && unheard && is_replayable(spare);
+    let stale = |spare: &Bytes| reused && unheard && is_idempotent(method) && spare.is_empty();
     let next = match returned {
-        Some(request) => Some(*request),
-        None => spare.filter(|spare| refused || stale(spare)),
+        Some(body) => Some(body),
+        None => spare.filter(|spare| refused || stale(spare)).map(RequestBody::full),
     };
     (error, next)
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::Method;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use tokio::time::Instant;
@@ -63,22 +63,9 @@ impl RequestBody {
     }
 }
 
-/// The request once more, if its body can be sent twice.
-pub(super) fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let mut copy = Request::new(RequestBody::full(request.body().whole()?));
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    request.headers().clone_into(copy.headers_mut());
-    Some(copy)
-}
-
-/// Whether it does no harm if the interface gets the request twice.
-pub(super) fn is_replayable(request: &Request<RequestBody>) -> bool {
-    is_idempotent(request.method()) && matches!(request.body().0, Kind::Empty)
-}
-
-/// RFC 9110 §9.2.2; whatever else there is, we do not know.
-fn is_idempotent(method: &Method) -> bool {
+/// Whether it does no harm if the interface gets the request twice (RFC 9110 §9.2.2); whatever else
+/// there is, we do not know.
+pub(super) fn is_idempotent(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE]
         .contains(method)
 }

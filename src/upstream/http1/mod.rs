@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{Method, Request, request};
+use http::{Method, request};
 use http_body::SizeHint;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
@@ -103,13 +103,13 @@ impl Line {
 
     pub(super) async fn exchange(
         &mut self,
-        request: Request<RequestBody>,
+        head: &request::Parts,
+        body: RequestBody,
         limit: Duration,
     ) -> Result<Parts, Failed> {
-        let mut patience = Patience::new(limit, request.body().upload());
-        let (head, body) = request.into_parts();
+        let mut patience = Patience::new(limit, body.upload());
         let whole = body.whole();
-        self.sending.begin(&head, body);
+        self.sending.begin(head, body);
         (self.heard, self.keep, self.unsent) = (false, false, None);
         let mut reader = HeadReader::default();
         let outcome = poll_fn(|cx| match self.poll_head(&mut reader, &head.method, cx) {
@@ -125,7 +125,7 @@ impl Line {
         self.timer.clear();
         match outcome {
             Some(Ok(answer)) => Ok(answer),
-            Some(Err(error)) => Err(self.failed(error, head, whole)),
+            Some(Err(error)) => Err(self.failed(error, whole)),
             None => Err(Failed::too_late(limit)),
         }
     }
@@ -171,10 +171,10 @@ impl Line {
 
     /// A request of which the other side can have seen nothing comes back. TLS may have sent some of
     /// what it says it did not.
-    fn failed(&self, error: Http1Error, head: request::Parts, whole: Option<Bytes>) -> Failed {
+    fn failed(&self, error: Http1Error, whole: Option<Bytes>) -> Failed {
         let untouched = !self.sending.is_begun() && matches!(self.stream, Stream::Plain(_));
         let whole = whole.filter(|_| untouched && !self.heard);
-        let returned = whole.map(|body| Request::from_parts(head, RequestBody::full(body)));
+        let returned = whole.map(RequestBody::full);
         Failed::because(error.before_the_head()).after(returned, !self.heard)
     }
 

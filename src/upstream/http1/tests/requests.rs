@@ -176,13 +176,10 @@ async fn a_request_of_which_nothing_was_sent_comes_back_whole() {
     assert!(line.is_usable());
 
     let body = RequestBody::full(Bytes::from_static(b"x=1"));
-    let request = Request::post("/a").header("x", "1").body(body).unwrap();
-    let failed = line.exchange(request, Duration::from_secs(5)).await.unwrap_err();
+    let (head, body) = Request::post("/a").body(body).unwrap().into_parts();
+    let failed = line.exchange(&head, body, Duration::from_secs(5)).await.unwrap_err();
 
     assert!(matches!(failed.error, UpstreamError::Closed(_)), "{failed:?}");
-    let returned = failed.returned.unwrap();
-    assert_eq!((returned.method().as_str(), returned.uri().path()), ("POST", "/a"));
-    assert!(returned.headers().contains_key("x"));
-    assert_eq!(returned.body().whole().unwrap(), "x=1");
+    assert_eq!(failed.returned.unwrap().whole().unwrap(), "x=1");
     assert!(!line.is_free());
 }

@@ -5,7 +5,7 @@ use http::header::{
     AGE, CONNECTION, CONTENT_LENGTH, DATE, EXPIRES, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
     SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::directives::{Directives, Word};
 use super::freshness::{Freshness, by_default, lifetime};
@@ -84,38 +84,30 @@ pub fn admit(
     status: StatusCode,
     headers: &HeaderMap,
 ) -> Result<Admitted, Unkept> {
-    judge(exchange, status, headers.clone())
-}
-
-/// The same for headers that may be taken.
-pub(super) fn judge(
-    exchange: &Exchange<'_>,
-    status: StatusCode,
-    mut headers: HeaderMap,
-) -> Result<Admitted, Unkept> {
     if !exchange.policy.shared {
         return Err(Unkept::NotDeclared);
     }
-    let directives = Directives::read(&headers);
-    status_allows(status, &headers, &directives)?;
+    let directives = Directives::read(headers);
+    status_allows(status, headers, &directives)?;
     directives_allow(&directives)?;
     if headers.contains_key(SET_COOKIE) {
         return Err(Unkept::SetCookie);
     }
-    let selection = Selection::read(&headers, exchange.request).ok_or(Unkept::VaryAny)?;
+    let selection = Selection::read(headers, exchange.request).ok_or(Unkept::VaryAny)?;
 
     let room = u64::from(exchange.policy.largest);
-    let length = said_length(&headers)?;
+    let length = said_length(headers)?;
     if length.is_some_and(|length| length > room) {
         return Err(Unkept::TooLarge);
     }
 
     let Exchange { policy, sent, received, .. } = *exchange;
-    let lifetime = lifetime((status, &headers), &directives, received, policy.seconds);
-    let freshness = Freshness::new(&headers, lifetime, sent, received);
-    if freshness.left(received) <= 0 && !has_validator(&headers) {
+    let lifetime = lifetime((status, headers), &directives, received, policy.seconds);
+    let freshness = Freshness::new(headers, lifetime, sent, received);
+    if freshness.left(received) <= 0 && !has_validator(headers) {
         return Err(Unkept::NeverFresh);
     }
+    let mut headers = apart(headers);
     drop_unkept(&mut headers);
     if !headers.contains_key(DATE)
         && let Some(date) = write_date(received)
@@ -123,6 +115,13 @@ pub(super) fn judge(
         headers.insert(DATE, date);
     }
     Ok(Admitted { status, headers, freshness, selection, length, room })
+}
+
+/// Headers with bytes of their own: those of an answer share the buffer that it was read into, which
+/// would be kept whole for as long as they are.
+fn apart(headers: &HeaderMap) -> HeaderMap {
+    let own = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
+    headers.iter().filter_map(|(name, value)| Some((name.clone(), own(value)?))).collect()
 }
 
 /// Whether a method may have changed its target, so that what is kept of it is to be forgotten

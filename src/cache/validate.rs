@@ -7,7 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::moment::read_date;
-use super::rules::{Exchange, drop_unkept, judge};
+use super::rules::{Exchange, admit, drop_unkept};
 use super::stored::Stored;
 use super::unkept::Unkept;
 
@@ -59,7 +59,7 @@ pub fn freshen(
         headers.append(name, value.clone());
     }
     headers.extend(age.map(|age| (http::header::AGE, age)));
-    judge(exchange, stored.status(), headers)?.keep(stored.body().clone())
+    admit(exchange, stored.status(), &headers)?.keep(stored.body().clone())
 }
 
 /// Whether an answer can be validated.

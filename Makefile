@@ -5,13 +5,13 @@ DIR ?= demo
 PORT_BASE ?= 18080
 ARGS ?=
 
-.PHONY: demo test check build release bench compare clean
+.PHONY: demo test check build release bench compare count clean
 
 ## A working city on this machine; Ctrl-C ends it.
 demo: release
 	@"$${CARGO_TARGET_DIR:-target}/release/helan" demo --dir "$(DIR)" --port-base "$(PORT_BASE)"
 
-## Everything that must pass: formatting, lints, tests, documentation, policies.
+## Everything that must pass: formatting, lints, tests, documentation, policies, instructions per call.
 test:
 	@deploy/check
 
@@ -27,6 +27,10 @@ bench:
 ## Helan side by side with nginx, HAProxy and Envoy; ARGS="--help" teaches.
 compare: release
 	@deploy/compare $(ARGS)
+
+## Instructions of a call beside the committed ones; ARGS=--accept commits to new ones.
+count: release
+	@deploy/count $(ARGS)
 
 clean:
 	$(CARGO) clean

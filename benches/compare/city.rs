@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::load::REST;
 use crate::process::{free_ports, output, start};
 
 /// The city's folder, and who calls.
@@ -48,7 +47,7 @@ pub(crate) fn make(helan: &Path, work: &Path, origin: u16) -> anyhow::Result<Cit
         "--port-base".into(),
         free_ports(20)?.to_string().into(),
     ];
-    let mut demonstration = start(helan, REST, &folder, &arguments)?;
+    let mut demonstration = start(&[], helan, &folder, &arguments)?;
     let shown: Value = demonstration
         .until(|| serde_json::from_str(&fs::read_to_string(demo.join("demo.json")).ok()?).ok())?;
     demonstration.stop(Signal::INT);

@@ -12,8 +12,8 @@ use crate::client::Client;
 use crate::cpu;
 use crate::process::{now, output};
 
-/// The core that the measured program has to itself, and the one of load and origin.
-pub(crate) const PROXY: &str = "0";
+/// How the measured program is kept to a core of its own, and the one of load and origin.
+pub(crate) const PROXY: &[&str] = &["taskset", "-c", "0"];
 pub(crate) const REST: &str = "1";
 
 /// How calls come.

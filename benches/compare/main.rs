@@ -7,8 +7,10 @@ mod cases;
 mod chart;
 mod city;
 mod client;
+mod count;
 mod cpu;
 mod idle;
+mod instructions;
 mod load;
 mod measure;
 mod origin;
@@ -21,16 +23,18 @@ mod table;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Parser as _;
 
 use self::cases::{CASES, Case};
+use self::instructions::Committed;
 use self::load::{PROXY, REST};
 use self::peers::{Bench, Peer, Proxy, installed, launch};
+use self::process::Running;
 use self::table::Results;
 
 /// Measures Helan with everything on side by side with nginx, HAProxy and Envoy.
@@ -49,9 +53,15 @@ struct Options {
     /// Only these cases.
     #[arg(long, value_delimiter = ',', value_name = "CASE")]
     only: Vec<String>,
-    /// Where compare.json and compare.svg go.
+    /// Where compare.json, compare.svg and profiles go.
     #[arg(long, default_value = "target/compare")]
     out: PathBuf,
+    /// Count the instructions of a call instead; fails if they are 5 % above the committed figure.
+    #[arg(long)]
+    count: bool,
+    /// Write what was counted to benches/instructions.json.
+    #[arg(long, requires = "count")]
+    accept: bool,
 }
 
 const AFTER: &str = "\
@@ -72,35 +82,30 @@ Cases:
 
 Example:
   compare --helan target/release/helan --rounds 1 --only tls-h1,tls-h2
+  compare --helan target/release/helan --count
 It needs two cores (0 for what is measured, 1 for load and origin), h2load, nginx and curl. HAProxy
 and Envoy are left out where they are missing. Records of about 2 GiB a round are written to a folder
 work-… below --out, which is removed at the end; a run that is interrupted leaves it.";
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    let cases = chosen(&options.only)?;
-    for tool in ["h2load", "curl", "taskset", "setpriv"] {
-        ensure!(process::find(tool).is_some(), "{tool} is missing; `make compare` installs it");
-    }
-    let helan = options.helan.canonicalize();
-    let helan = helan.with_context(|| format!("no program {}", options.helan.display()))?;
     fs::create_dir_all(&options.out)?;
     let out = options.out.canonicalize()?;
+    if options.count {
+        return count_calls(&options, &out);
+    }
+    compare(&options, &out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare(options: &Options, out: &Path) -> anyhow::Result<()> {
+    let cases = chosen(&options.only)?;
+    needed(&["h2load", "curl", "taskset", "setpriv"])?;
     raise_file_limit()?;
     keep_off_the_measured_core()?;
 
-    let work = tempfile::Builder::new().prefix("work-").tempdir_in(&out)?;
-    let port = process::free_ports(1)?;
-    let _origin = origin::serve(work.path(), port)?;
-    let city = city::make(&helan, work.path(), port)?;
-    let bench = Bench {
-        programs: installed(&helan),
-        tls: Arc::new(client::tls(&city.folder.join("certs/ca.pem"))?),
-        city,
-        origin: port,
-        work: work.path().to_owned(),
-        seconds: options.seconds,
-    };
+    let work = tempfile::Builder::new().prefix("work-").tempdir_in(out)?;
+    let (_origin, bench) = prepare(options, work.path())?;
     for peer in Peer::ALL.into_iter().filter(|peer| !bench.programs.contains_key(peer)) {
         say(&format!("left out: {} is not installed", peer.name()))?;
     }
@@ -115,6 +120,55 @@ fn main() -> anyhow::Result<()> {
     fs::write(out.join("compare.svg"), chart::chart(&results))?;
     std::io::stdout().write_all(table::table(&results).as_bytes())?;
     Ok(())
+}
+
+/// It fails if a call takes more instructions than are committed.
+fn count_calls(options: &Options, out: &Path) -> anyhow::Result<ExitCode> {
+    needed(&["valgrind", "vgdb", "curl", "setpriv", "timeout"])?;
+    let work = tempfile::Builder::new().prefix("work-").tempdir_in(out)?;
+    let (_origin, bench) = prepare(options, work.path())?;
+    let counted = count::count(&bench, out)?;
+    let committed = Committed::read(Path::new(instructions::FILE))?;
+    std::io::stdout().write_all(committed.table(&counted).as_bytes())?;
+    if options.accept {
+        Committed::new(counted)?.write(Path::new(instructions::FILE))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(architecture) = committed.elsewhere() {
+        say(&format!("not compared: the committed figures are of {architecture}"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (words, status) = match committed.judge(&counted, out) {
+        Ok(words) => (words, ExitCode::SUCCESS),
+        Err(words) => (words, ExitCode::FAILURE),
+    };
+    std::io::stderr().write_all(words.as_bytes())?;
+    Ok(status)
+}
+
+fn needed(tools: &[&str]) -> anyhow::Result<()> {
+    for tool in tools {
+        ensure!(process::find(tool).is_some(), "{tool} is missing; `make` installs it");
+    }
+    Ok(())
+}
+
+/// Starts the origin and makes the city.
+fn prepare(options: &Options, work: &Path) -> anyhow::Result<(Running, Bench)> {
+    let helan = options.helan.canonicalize();
+    let helan = helan.with_context(|| format!("no program {}", options.helan.display()))?;
+    let port = process::free_ports(1)?;
+    let origin = origin::serve(work, port)?;
+    let city = city::make(&helan, work, port)?;
+    let bench = Bench {
+        programs: installed(&helan),
+        tls: Arc::new(client::tls(&city.folder.join("certs/ca.pem"))?),
+        city,
+        origin: port,
+        work: work.to_owned(),
+        seconds: options.seconds,
+    };
+    Ok((origin, bench))
 }
 
 fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Case>> {

@@ -12,7 +12,7 @@ use crate::prove::prove;
 use crate::{idle, steady};
 
 /// Both cores, where two workers are compared with one.
-const BOTH: &str = "0,1";
+const BOTH: &[&str] = &["taskset", "-c", "0,1"];
 
 pub(crate) fn measure(
     bench: &Bench,

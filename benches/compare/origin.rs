@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::city::fill;
-use crate::load::REST;
 use crate::process::{Running, find, start};
 
 pub(crate) const KIB: usize = 1024;
@@ -29,7 +28,7 @@ pub(crate) fn serve(work: &Path, port: u16) -> anyhow::Result<Running> {
     let config = fill(include_str!("peers/origin.conf"), &[("ORIGIN", &port.to_string())]);
     fs::write(folder.join("nginx.conf"), config)?;
     let nginx = find("nginx").context("nginx is missing; it is the origin, too")?;
-    start(&nginx, REST, &folder, &crate::peers::nginx_arguments(&folder))
+    start(&[], &nginx, &folder, &crate::peers::nginx_arguments(&folder))
 }
 
 /// A JSON text of rows with twelve items each, of exactly this size: four texts in each row, one of

@@ -70,11 +70,12 @@ pub(crate) fn installed(helan: &Path) -> BTreeMap<Peer, PathBuf> {
     programs
 }
 
-/// Starts one with an empty folder of its own, on these cores, and waits until it answers.
+/// Starts one with an empty folder of its own, by the program that is to keep it to its cores or to
+/// watch it, and waits until it answers.
 pub(crate) fn launch(
     bench: &Bench,
     peer: Peer,
-    cores: &str,
+    by: &[&str],
     workers: u32,
 ) -> anyhow::Result<Proxy> {
     let ports = free_ports(4)?;
@@ -118,7 +119,7 @@ pub(crate) fn launch(
         }
     };
     let program = bench.programs.get(&peer).cloned().unwrap_or_default();
-    let running = start(&program, cores, &folder, &arguments)?;
+    let running = start(by, &program, &folder, &arguments)?;
     let mut proxy = Proxy { running, ports, peer };
     let plain = proxy.target(bench, Door::Plain, "public");
     proxy.running.until(|| answers(&plain.url).then_some(()))?;

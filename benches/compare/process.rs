@@ -21,19 +21,21 @@ pub(crate) struct Running {
     log: PathBuf,
 }
 
-/// Starts a program on these cores, in this folder. What it says goes to `log` there.
+/// Starts a program in this folder, by another one that becomes it if one is given. What it says
+/// goes to `log` there.
 ///
 /// The kernel ends it if this program dies without dropping it.
 pub(crate) fn start<A: AsRef<OsStr>>(
+    by: &[&str],
     program: &Path,
-    cores: &str,
     folder: &Path,
     arguments: &[A],
 ) -> anyhow::Result<Running> {
     let log = folder.join("log");
     let file = File::create(&log)?;
     let child = Command::new("setpriv")
-        .args(["--pdeathsig", "TERM", "taskset", "-c", cores])
+        .args(["--pdeathsig", "TERM"])
+        .args(by)
         .arg(program)
         .args(arguments)
         .current_dir(folder)

@@ -98,7 +98,8 @@ pub(crate) fn figure(value: f64) -> String {
     }
 }
 
-fn aligned(lines: &[Vec<String>]) -> String {
+/// Columns of one width each, under the first line.
+pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
     let width = |column: usize| {
         lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
     };

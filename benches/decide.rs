@@ -62,7 +62,7 @@ fn answer(view: &PreparedView, memo: &mut Memo, ask: &Ask<'_>) -> Result<Permit,
 }
 
 fn deciding(criterion: &mut Criterion) {
-    let city = City::new(ENTRIES, CONSUMERS);
+    let city = City::new(ENTRIES, CONSUMERS, CONSUMERS);
     let call = Call::new();
     let askers: Vec<Asker> = (0..CONSUMERS).map(asker).collect();
     let mut group = criterion.benchmark_group("decide");

@@ -86,7 +86,7 @@ fn department() -> SocketAddr {
 /// The sample city with that department, a copy of its register that may be kept, no quota that the
 /// benchmark could use up, and an issuer whose key is in `folder`.
 fn city(folder: &TempDir, department: SocketAddr) -> (City, String) {
-    let mut city = City::new(0, 0);
+    let mut city = City::new(0, 0, 0);
     let sources = &mut city.sources;
     for organization in sources.organizations.values_mut() {
         for upstream in &mut Arc::make_mut(organization).upstreams {

@@ -32,7 +32,7 @@ fn find(view: &PreparedView, head: &Parts) -> Target {
 fn routing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("route");
     for entries in [SAMPLE, 1_000, 10_000] {
-        let view = City::new(entries, 0).sharing(ProfileId::Yc2018);
+        let view = City::new(entries, 0, 0).sharing(ProfileId::Yc2018);
         assert_eq!(view.entries().count(), entries);
         let one = head(REGISTER);
         let target = find(&view, &one);

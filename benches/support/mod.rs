@@ -32,15 +32,17 @@ pub(crate) struct City {
 }
 
 impl City {
-    /// A city of so many entries. Every register among them that the sample does not have is
-    /// granted to so many consumers.
-    pub(crate) fn new(entries: usize, consumers: usize) -> Self {
+    /// A city of so many entries and other consumers. Every register among them that the sample does
+    /// not have is granted to `each` of the consumers, in turn.
+    pub(crate) fn new(entries: usize, consumers: usize, each: usize) -> Self {
         let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
         let mut sources = folder::read(&policies, noon()).unwrap().sources;
         (0..consumers).for_each(|number| consumer(&mut sources, number));
         for number in sources.entries.len()..entries {
             register(&mut sources, number);
-            (0..consumers).for_each(|consumer| grant(&mut sources, number, consumer));
+            for granted in 0..each {
+                grant(&mut sources, number, (number * each + granted) % consumers);
+            }
         }
         Self {
             sources,

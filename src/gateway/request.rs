@@ -126,11 +126,10 @@ pub fn check(request: &Inbound) -> Result<(), Refusal> {
 pub fn declared(view: &PreparedView, headers: &HeaderMap) -> Result<Declared, Refusal> {
     let mut declared = Declared::default();
     if let Some(text) = single(headers, "helan-purpose")? {
-        let purpose = PurposeId::parse(text)
-            .map_err(|_| Refusal::HeaderNotValid { name: "Helan-Purpose" })?;
-        if view.view.knows_purpose(&purpose) {
-            declared.purpose = Some(purpose);
-        } else {
+        declared.purpose = view.view.purpose(text).cloned();
+        if declared.purpose.is_none() {
+            PurposeId::parse(text)
+                .map_err(|_| Refusal::HeaderNotValid { name: "Helan-Purpose" })?;
             declared.unregistered_purpose = Some(text.to_owned());
         }
     }

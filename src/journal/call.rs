@@ -284,9 +284,20 @@ fn is_none_of_them(count: &u64) -> bool {
 
 /// The network an address belongs to, coarse enough not to be one person: /24 or /48.
 pub fn network_of(address: IpAddr) -> String {
-    let length = if address.to_canonical().is_ipv4() { 24 } else { 48 };
-    ipnet::IpNet::new(address.to_canonical(), length)
-        .map_or_else(|_| "unknown".to_owned(), |network| network.trunc().to_string())
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let mut text = String::with_capacity("255.255.255.0/24".len());
+            let [first, second, third, _] = address.octets();
+            for part in [first, second, third] {
+                text.push_str(itoa::Buffer::new().format(part));
+                text.push('.');
+            }
+            text.push_str("0/24");
+            text
+        }
+        IpAddr::V6(address) => ipnet::Ipv6Net::new(address, 48)
+            .map_or_else(|_| "unknown".to_owned(), |network| network.trunc().to_string()),
+    }
 }
 
 #[cfg(test)]

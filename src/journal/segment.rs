@@ -8,7 +8,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
@@ -18,8 +21,11 @@ use super::blocks::{BLOCK_BYTES, Blocks};
 /// The name of a segment that is zeroed and not yet in use.
 const SPARE: &str = "spare.zero";
 
-/// Zeros written at once.
-const CHUNK: usize = 1 << 20;
+/// Zeros written at once: more would keep records waiting for the disk.
+const CHUNK: usize = 256 << 10;
+
+/// How long the disk is left to records in between.
+const BREATH: Duration = Duration::from_millis(1);
 
 /// A segment being written.
 #[derive(Debug)]
@@ -83,20 +89,24 @@ pub(super) struct Spare {
     folder: PathBuf,
     bytes: u64,
     zeroing: Option<JoinHandle<io::Result<File>>>,
+    /// Somebody waits for it.
+    hurry: Arc<AtomicBool>,
 }
 
 impl Spare {
     pub(super) fn new(folder: &Path, bytes: u64) -> Self {
-        Self { folder: folder.to_owned(), bytes, zeroing: None }
+        Self { folder: folder.to_owned(), bytes, zeroing: None, hurry: Arc::default() }
     }
 
     /// Starts zeroing, if that has not been done.
     pub(super) fn prepare(&mut self) {
         if self.zeroing.is_none() {
             let (path, bytes) = (self.folder.join(SPARE), self.bytes);
+            self.hurry = Arc::default();
+            let hurry = Arc::clone(&self.hurry);
             self.zeroing = thread::Builder::new()
                 .name("journal-spare".to_owned())
-                .spawn(move || zeroed(&path, bytes))
+                .spawn(move || zeroed(&path, bytes, &hurry))
                 .ok();
         }
     }
@@ -105,9 +115,10 @@ impl Spare {
     /// that name, which then holds nothing confirmed.
     pub(super) fn take(&mut self, first: u64) -> io::Result<Segment> {
         let spare = self.folder.join(SPARE);
+        self.hurry.store(true, Ordering::Relaxed);
         let file = match self.zeroing.take().map(JoinHandle::join) {
             Some(Ok(Ok(file))) => file,
-            Some(Ok(Err(_)) | Err(_)) | None => zeroed(&spare, self.bytes)?,
+            Some(Ok(Err(_)) | Err(_)) | None => zeroed(&spare, self.bytes, &self.hurry)?,
         };
         let path = self.folder.join(name(first));
         fs::rename(&spare, &path)?;
@@ -117,6 +128,7 @@ impl Spare {
 
     /// Waits for zeroing to end and leaves nothing behind.
     pub(super) fn discard(&mut self) {
+        self.hurry.store(true, Ordering::Relaxed);
         if let Some(zeroing) = self.zeroing.take() {
             drop(zeroing.join());
         }
@@ -139,8 +151,8 @@ pub(super) fn discard(folder: &Path) {
 
 /// A file of zeros on the disk. Written, not only allocated: a sync into blocks that were never
 /// written costs nearly twice as much.
-fn zeroed(path: &Path, bytes: u64) -> io::Result<File> {
-    let made = fill(path, bytes);
+fn zeroed(path: &Path, bytes: u64, hurry: &AtomicBool) -> io::Result<File> {
+    let made = fill(path, bytes, hurry);
     if made.is_err() {
         // On a full disk the zeros would be what fills it.
         drop(fs::remove_file(path));
@@ -148,7 +160,7 @@ fn zeroed(path: &Path, bytes: u64) -> io::Result<File> {
     made
 }
 
-fn fill(path: &Path, bytes: u64) -> io::Result<File> {
+fn fill(path: &Path, bytes: u64, hurry: &AtomicBool) -> io::Result<File> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -169,6 +181,9 @@ fn fill(path: &Path, bytes: u64) -> io::Result<File> {
                 direct = false;
             }
             Err(error) => return Err(error),
+        }
+        if !hurry.load(Ordering::Relaxed) {
+            thread::sleep(BREATH);
         }
     }
     file.sync_all()?;

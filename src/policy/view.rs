@@ -158,9 +158,9 @@ impl View {
         &self.masks
     }
 
-    /// Whether an entry or a grant names this purpose.
-    pub fn knows_purpose(&self, purpose: &PurposeId) -> bool {
-        self.purposes.contains(purpose)
+    /// A purpose that an entry or a grant names.
+    pub fn purpose(&self, name: &str) -> Option<&PurposeId> {
+        self.purposes.get(name)
     }
 
     /// A registered kind of matter.

@@ -39,10 +39,8 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// A request at the moment its head is complete.
+    /// A request at the moment its head is complete. Boxed, for it is handed through the whole path.
     #[expect(clippy::disallowed_methods, reason = "a span that is measured, never recorded time")]
-    ///
-    /// Boxed, for it is handed through the whole path.
     pub fn new(conn: Arc<Conn>, request: Request<RequestBody>, received: Timestamp) -> Box<Self> {
         let (head, body) = request.into_parts();
         Box::new(Self { head, body, conn, received, began: Instant::now() })

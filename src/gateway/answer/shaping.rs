@@ -173,7 +173,7 @@ impl Shaping {
         };
         match &mut self.shaper {
             Some(shaper) => {
-                // Most of what comes is granted, as a rule; a row that is held back is not in yet.
+                // Seldom more leaves than came: room for all of it at once.
                 self.out.reserve(input.len());
                 shaper.push(input, &mut self.out).map_err(failed)
             }

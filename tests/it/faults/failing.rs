@@ -47,6 +47,33 @@ fn a_disk_that_fails_lets_no_data_out_and_service_comes_back_by_itself() {
 }
 
 #[test]
+fn a_file_system_that_takes_no_direct_write_is_written_through_its_cache() {
+    let Some(strace) = tool("strace", &["strace"]) else { return };
+    let city = City::start();
+    let mut caller = crate::support::caller::Caller::public(&city.shown.opening);
+    let path = "/ecology/air-quality";
+    assert_eq!(caller.get(path, &[]).status, 200);
+
+    // It says so once only: from then on it is not asked again.
+    let injection = Injection::attach(&strace, &city, "error=EINVAL:when=1");
+    let transactions: Vec<String> = (0..5)
+        .map(|_| {
+            let answer = caller.get(path, &[]);
+            assert_eq!(answer.status, 200, "a call was lost to the way it is written");
+            answer.transaction().to_owned()
+        })
+        .collect();
+    assert!(injection.hits() > 0, "the fault was not hit, so nothing was proved");
+    injection.detach();
+
+    let events = events(&city.shown.records);
+    for transaction in &transactions {
+        assert_eq!(about(&events, "decided", transaction).len(), 1);
+    }
+    assert!(events.iter().all(|event| event["event"] != "recovered"));
+}
+
+#[test]
 fn i11_no_allowed_call_is_answered_or_carried_out_without_a_durable_record() {
     let Some(strace) = tool("strace", &["strace"]) else { return };
     let town = Town::start();

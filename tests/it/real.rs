@@ -17,6 +17,16 @@ struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
+        // Asked, not killed: who leads other processes has to end them.
+        let pid = rustix::process::Pid::from_child(&self.0);
+        if rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok() {
+            for _ in 0..250 {
+                if !matches!(self.0.try_wait(), Ok(None)) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
         drop(self.0.kill());
         drop(self.0.wait());
     }

@@ -32,8 +32,5 @@ impl Folder {
 
 /// The configuration of a node, for who only reads what it names.
 pub(super) fn places(path: &Path) -> Result<Config, BadConfiguration> {
-    config::places(path).map_err(|problems| {
-        let text: Vec<_> = problems.iter().map(|problem| problem.render(false)).collect();
-        BadConfiguration(format!("the configuration cannot be used\n{}", text.join("\n")))
-    })
+    config::places(path).map_err(|problems| BadConfiguration::of_node(&problems))
 }

@@ -41,6 +41,14 @@ impl fmt::Display for Article {
 #[error("{0}")]
 pub struct BadConfiguration(pub String);
 
+impl BadConfiguration {
+    /// The configuration of a node, with all that is wrong in it.
+    pub fn of_node(problems: &[Problem]) -> Self {
+        let text: Vec<_> = problems.iter().map(|problem| problem.render(false)).collect();
+        Self(format!("the configuration cannot be used\n{}", text.join("\n")))
+    }
+}
+
 /// Something wrong in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {

@@ -76,10 +76,8 @@ pub fn start(config: &Path, options: &Options) -> anyhow::Result<Running> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Config> {
-    let config = crate::config::load(path).map_err(|problems| {
-        let text: Vec<_> = problems.iter().map(|problem| problem.render(false)).collect();
-        BadConfiguration(format!("the configuration cannot be used\n{}", text.join("\n")))
-    })?;
+    let config =
+        crate::config::load(path).map_err(|problems| BadConfiguration::of_node(&problems))?;
     if config.zones.len() > 1 && config.zones_together.is_none() {
         return Err(BadConfiguration(format!(
             "{}: two zones in one process share its memory; run a process each, or write `zones_together: yes-in-one-process`",

@@ -1,5 +1,7 @@
 //! The head of a request, as bytes.
 
+use std::io::Write as _;
+
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method};
@@ -57,7 +59,7 @@ pub(super) fn write(head: &Parts, framing: Framing, out: &mut Vec<u8>) {
         Framing::Nothing => {}
         Framing::Length(length) => {
             out.extend_from_slice(b"content-length: ");
-            number(out, length, 10);
+            out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
             out.extend_from_slice(b"\r\n");
         }
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
@@ -67,7 +69,8 @@ pub(super) fn write(head: &Parts, framing: Framing, out: &mut Vec<u8>) {
 
 /// The size line of a chunk (RFC 9112 §7.1).
 pub(super) fn chunk(out: &mut Vec<u8>, length: u64) {
-    number(out, length, 16);
+    // Writing to memory cannot fail.
+    drop(write!(out, "{length:x}"));
     out.extend_from_slice(b"\r\n");
 }
 
@@ -86,13 +89,4 @@ fn is_ours(name: &HeaderName) -> bool {
 /// Methods of which a server expects a body and is told that there is none (RFC 9110 §8.6).
 fn means_content(method: &Method) -> bool {
     [Method::POST, Method::PUT, Method::PATCH].contains(method)
-}
-
-fn number(out: &mut Vec<u8>, number: u64, base: u64) {
-    let more = number / base;
-    if more > 0 {
-        self::number(out, more, base);
-    }
-    let digit = usize::try_from(number % base).ok();
-    out.extend(digit.and_then(|digit| b"0123456789abcdef".get(digit)));
 }

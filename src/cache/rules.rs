@@ -222,6 +222,21 @@ mod tests {
     use super::*;
     use crate::cache::tests::{Lines, NOON, headers};
 
+    #[test]
+    fn what_is_kept_does_not_hold_on_to_the_buffer_it_came_in() {
+        let buffer = Bytes::from(vec![b'x'; 8192]);
+        let mut headers = HeaderMap::new();
+        let shared = HeaderValue::from_maybe_shared(buffer.slice(..4)).unwrap();
+        headers.append("x-of-the-department", shared.clone());
+        headers.append("x-of-the-department", shared);
+
+        let own = apart(&headers);
+        drop(headers);
+
+        assert!(buffer.is_unique());
+        assert_eq!(own.get_all("x-of-the-department").iter().count(), 2);
+    }
+
     fn policy(seconds: Option<u32>) -> domain::Cache {
         domain::Cache { shared: true, seconds, largest: 100 }
     }

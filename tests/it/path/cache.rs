@@ -133,6 +133,8 @@ fn what_the_department_reserves_is_not_kept_and_leaves_as_reserved() {
             let answer = call(&city, &path, &[]);
             assert_eq!((answer.status, answer.body.as_str()), (200, GRANTED), "{said}");
             assert_eq!(answer.header("cache-control"), left, "{said}");
+            // What nobody may keep nobody asks about again.
+            assert_eq!(answer.header("etag").is_empty(), left == "no-store", "{said}");
             assert_eq!(answer.header("cache-status"), "helan; fwd=uri-miss", "{said}");
         }
         // One call each: what turns out not to be kept is not fetched a second time.

@@ -96,13 +96,14 @@ struct Done {
     code: &'static str,
     text: String,
     target: Option<String>,
+    reason: Option<String>,
     /// Whether something is other than before, so that the record must outlive an outage.
     has_effect: bool,
 }
 
 impl Done {
     fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), target: None, has_effect: false }
+        Self { status, code, text: text.into(), target: None, reason: None, has_effect: false }
     }
 
     fn effect(status: StatusCode, text: impl Into<String>) -> Self {
@@ -120,6 +121,7 @@ impl Done {
             by: by.to_owned(),
             action: action.as_str().to_owned(),
             target: self.target.clone(),
+            reason: self.reason.clone(),
             outcome: self.code.to_owned(),
             status: self.status.as_u16(),
             count: 1,

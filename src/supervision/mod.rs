@@ -1,6 +1,18 @@
-//! What the records say. Today the metrics page; roll-ups, detectors and reports read the same
-//! journal.
+//! What the records say: the metrics page, and roll-ups that detectors, reports and pages read.
 
 mod page;
+mod query;
+mod rebuild;
+mod rollup;
+mod store;
 
 pub use self::page::{JournalMetrics, page};
+pub use self::query::{
+    Cell, Filter, FreshDay, Freshness, GrantUse, Group, ItemUse, MatterUse, OperatorDay, Period,
+    Point, Rollups,
+};
+pub use self::rebuild::{RebuildError, Rebuilt, rebuild};
+pub use self::rollup::{
+    Dimension, Figures, Latency, Place, Step, Subjects, UNFINISHED, UPSTREAM_FAILURES,
+};
+pub use self::store::StoreError;

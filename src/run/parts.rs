@@ -323,7 +323,7 @@ impl Parts {
         self.figures.bring_in(&self.sides);
         self.figures.update(&self.upstreams);
         self.judged(|scene| {
-            self.gauges.update(scene, &crate::supervision::detect::findings(scene))
+            self.gauges.update(scene, &crate::supervision::detect::findings(scene));
         });
         let answered =
             self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum();

@@ -1,9 +1,11 @@
 //! That records are what they were: shown to somebody who trusts neither the node nor our own code, and
 //! refused to whoever changes them.
 
+mod auditing;
 mod evidence;
 mod keeping;
 mod outside;
+mod power;
 mod tampering;
 
 use std::collections::BTreeMap;

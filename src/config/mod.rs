@@ -206,11 +206,13 @@ pub struct JournalConfig {
     pub sync_ms: u32,
     /// Bytes of disk that must stay free; below it calls are refused.
     pub free_bytes: u64,
+    /// Days that records are kept, where that is longer than the profiles of the zones demand.
+    pub keep_days: Option<u32>,
 }
 
 impl Default for JournalConfig {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, sync_ms: 1, free_bytes: 256 << 20 }
+        Self { segment_bytes: 64 << 20, sync_ms: 1, free_bytes: 256 << 20, keep_days: None }
     }
 }
 

@@ -7,19 +7,24 @@
 
 mod blocks;
 mod call;
+mod carried;
 mod clock;
 mod event;
 mod frame;
+mod input;
+mod keep;
 mod ledger;
 mod lines;
 mod log;
 mod open;
 mod pace;
+mod pack;
 mod queue;
 mod read;
 mod recover;
 mod reservation;
 mod room;
+mod seek;
 mod segment;
 mod settled;
 mod shared;
@@ -31,21 +36,25 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use uuid::Uuid;
+
 pub use self::call::{
     ALLOWED, ANSWERED, Decided, Finished, KeyedHash, Proved, QuotaUse, network_of,
 };
+pub use self::carried::Carried;
 pub use self::clock::Clock;
 pub use self::event::{
-    AdminWrite, Break, Event, FoldPhase, Folded, Freeze, Recovered, SegmentHead, Started, Stopped,
-    Uncounted, ViewSwapped,
+    AdminWrite, Break, Event, FoldPhase, Folded, Freeze, KeysUsed, Recovered, Retired, SegmentHead,
+    Started, Stopped, Uncounted, ViewSwapped,
 };
-pub use self::open::{JournalError, JournalOptions};
+pub use self::open::{JournalError, JournalOptions, Keep};
 pub use self::read::{ReadError, Reader, Record};
 pub use self::recover::{Cut, Recovery};
 pub use self::reservation::{OpenCall, Reservation, Spent, Undo};
 pub use self::settled::{Durable, JournalFailed, Ticket};
 pub use self::shared::Stats;
 
+use self::keep::Orders;
 use self::queue::Kind;
 use self::settled::lock;
 use self::shared::Shared;
@@ -56,19 +65,30 @@ use crate::domain::{Timestamp, Zone};
 pub struct Journal {
     shared: Arc<Shared>,
     thread: Arc<Thread>,
+    carried: Arc<Mutex<Carried>>,
 }
 
-/// Ends the thread when nobody can hand anything over any more.
+/// Ends the threads when nobody can hand anything over any more.
 #[derive(Debug)]
 struct Thread {
     shared: Arc<Shared>,
     handle: Mutex<Option<JoinHandle<()>>>,
+    orders: Arc<Orders>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Drop for Thread {
     fn drop(&mut self) {
+        self.orders.stop();
         self.shared.queue.close();
     }
+}
+
+/// When a call began: its id, a UUID of version 7, tells.
+pub fn began(transaction: Uuid) -> Option<Timestamp> {
+    let (seconds, nanos) = transaction.get_timestamp()?.to_unix();
+    let millis = seconds.checked_mul(1_000)?.checked_add(u64::from(nanos) / 1_000_000)?;
+    i64::try_from(millis).ok().map(Timestamp::from_millis)
 }
 
 impl Journal {
@@ -130,8 +150,34 @@ impl Journal {
         self.shared.stats()
     }
 
+    /// From now on records whose last event is older than this many days are deleted; `why` is what
+    /// says so. Nothing is deleted before this is called.
+    pub fn keep_for(&self, days: u32, why: impl Into<String>) {
+        self.thread.orders.keep_for(days, why.into());
+    }
+
+    /// Hashes on record are made with these keys from here on, named by purpose and id.
+    pub fn use_keys(&self, used: impl IntoIterator<Item = String>) {
+        let used: Vec<_> = {
+            let carried = lock(&self.carried);
+            used.into_iter().filter(|key| !carried.keys.contains(key)).collect()
+        };
+        if !used.is_empty() {
+            let event =
+                Event::KeysUsed(KeysUsed { time: self.shared.now(), used, lost: Vec::new() });
+            lock(&self.carried).take(&event);
+            self.shared.keep(&event);
+        }
+    }
+
     /// Writes what waits and that the node stopped, then ends. Blocks until that is durable.
     pub fn close(&self) {
+        self.thread.orders.stop();
+        if let Some(keeper) = lock(&self.thread.keeper).take()
+            && keeper.join().is_err()
+        {
+            tracing::error!("the thread that packs and retires segments ended by a panic");
+        }
         self.shared.settle_uncounted();
         self.shared.keep(&Event::Stopped(Stopped { time: self.shared.now() }));
         self.shared.queue.close();

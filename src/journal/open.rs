@@ -1,6 +1,6 @@
 //! Opening a folder of records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -13,15 +13,17 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::clock::Clock;
-use super::event::{Event, Started};
+use super::event::{Event, KeysUsed, Started};
 use super::frame::encode;
+use super::keep::{Keeper, Orders};
 use super::log::Log;
 use super::queue::{Batch, Item, Kind};
 use super::recover::{Recovery, recover};
+use super::settled::lock;
 use super::shared::Shared;
 use super::writer::Writer;
 use super::{Journal, Thread};
-use crate::domain::{Budget, Zone};
+use crate::domain::{Budget, Timestamp, Zone};
 
 /// Where and how records are kept.
 #[derive(Clone, Debug)]
@@ -40,6 +42,26 @@ pub struct JournalOptions {
     pub node: String,
     /// Where the time comes from.
     pub clock: Clock,
+    /// What becomes of records after they are written.
+    pub keep: Keep,
+}
+
+/// What becomes of records after they are written.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    /// How long a segment is closed before it is packed, so that those who follow are done with it.
+    pub pack_after: Duration,
+    /// The keys that hashes on record are made with, named by purpose and id.
+    pub used: BTreeSet<String>,
+    /// Keys that the operator gave up for lost.
+    pub lost: BTreeSet<String>,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        let none = BTreeSet::new();
+        Self { pack_after: Duration::from_secs(60), used: none.clone(), lost: none }
+    }
 }
 
 /// Why a folder of records could not be opened.
@@ -70,11 +92,12 @@ impl Journal {
         let folder = &options.folder;
         let failed = |doing| move |cause| JournalError::Io { folder: folder.clone(), doing, cause };
         make(folder).map_err(failed("making the folder"))?;
-        let lock = claim(folder)?;
+        let claimed = Arc::new(claim(folder)?);
         let (recovery, ledger) = recover(folder).map_err(failed("reading the last segment"))?;
 
         let shared = Arc::new(Shared::new(&options.budgets, options.clock.clone()));
         let log = Log::new(folder, options.segment_bytes, &options.node, recovery.last_seq);
+        let carried = Arc::clone(&ledger.carried);
         let mut writer = Writer::new(&shared, log, ledger);
         writer.free_bytes = options.free_bytes;
         writer.floor = Duration::from_millis(options.sync_ms.into());
@@ -82,33 +105,56 @@ impl Journal {
         if let Some(time) = recovery.last_time {
             shared.last_time.store(time.millis(), std::sync::atomic::Ordering::Relaxed);
         }
-        begin(&mut writer, &recovery).map_err(failed("starting a segment"))?;
+        begin(&mut writer, &recovery, &options.keep).map_err(failed("starting a segment"))?;
 
+        let held = Arc::clone(&claimed);
         let handle = thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
                 writer.run();
-                drop(lock);
+                drop(held);
             })
             .map_err(failed("starting the journal thread"))?;
-        let thread = Thread { shared: Arc::clone(&shared), handle: Mutex::new(Some(handle)) };
-        Ok((Self { shared, thread: Arc::new(thread) }, recovery))
+        let orders = Arc::<Orders>::default();
+        let keeper = Keeper::new(options, &shared, &carried, &orders).start(claimed);
+        let thread = Arc::new(Thread {
+            shared: Arc::clone(&shared),
+            handle: Mutex::new(Some(handle)),
+            orders,
+            keeper: Mutex::new(Some(keeper.map_err(failed("starting the keeper's thread"))?)),
+        });
+        Ok((Self { shared, thread, carried }, recovery))
     }
 }
 
 /// The first events of this run, in one write with the head of their segment.
-fn begin(writer: &mut Writer, recovery: &Recovery) -> io::Result<()> {
+fn begin(writer: &mut Writer, recovery: &Recovery, keep: &Keep) -> io::Result<()> {
     let time = writer.shared.now();
+    let keys = keys(writer, keep, time);
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let started = Event::Started(Started { time, version });
     let mut batch = Batch::default();
-    for event in recovery.event(time).iter().chain([&started]) {
+    for event in recovery.event(time).iter().chain([&started]).chain(&keys) {
         let mut body = Vec::new();
         encode(event, &mut body)?;
         batch.push(Item { kind: Kind::Kept, time, room: None }, &body);
     }
     writer.log.roll(&mut writer.ledger, time)?;
     writer.write(&batch).map_err(|(_, error)| error)
+}
+
+/// What to put on record about keys, if any of them is new or newly lost.
+fn keys(writer: &Writer, keep: &Keep, time: Timestamp) -> Option<Event> {
+    let mut carried = lock(&writer.ledger.carried);
+    let used: Vec<_> = keep.used.difference(&carried.keys).cloned().collect();
+    let lost = keep.lost.intersection(&carried.keys);
+    let lost: Vec<_> = lost.filter(|key| !carried.lost.contains(*key)).cloned().collect();
+    if used.is_empty() && lost.is_empty() {
+        return None;
+    }
+    let event = Event::KeysUsed(KeysUsed { time, used, lost });
+    carried.take(&event);
+    Some(event)
 }
 
 fn make(folder: &Path) -> io::Result<()> {

@@ -62,6 +62,7 @@ impl Recovery {
 /// Reads the end of the records in a folder, and cuts what was never confirmed.
 pub(super) fn recover(folder: &Path) -> io::Result<(Recovery, Ledger)> {
     segment::discard(folder);
+    segment::discard_packing(folder)?;
     let mut found = Recovery::default();
     let mut segments = segment::list(folder)?;
     while let Some((_, path)) = segments.last() {
@@ -147,6 +148,10 @@ fn read_back(
 
 /// Ends a segment where its confirmed records end.
 fn cut(path: &Path, end: u64, found: &mut Recovery) -> io::Result<()> {
+    if segment::is_packed(path) {
+        // It was closed when it was packed: nothing in it is torn.
+        return Ok(());
+    }
     let bytes = written_beyond(path, end)?;
     let file = OpenOptions::new().write(true).open(path)?;
     file.set_len(end)?;

@@ -169,7 +169,7 @@ mod tests {
     use crate::domain::Budget;
     use crate::domain::Zone;
     use crate::gateway::metrics::Metrics;
-    use crate::journal::{Clock, Journal, JournalOptions, Reader};
+    use crate::journal::{Clock, Journal, JournalOptions, Keep, Reader};
 
     fn recorder(folder: &Path, budget: Budget) -> Recorder {
         let clock = Clock::system();
@@ -181,6 +181,7 @@ mod tests {
             budgets: BTreeMap::from([(Zone::Opening, budget)]),
             node: "north".to_owned(),
             clock: clock.clone(),
+            keep: Keep::default(),
         })
         .unwrap();
         let metrics = Arc::new(Metrics::register(&prometheus::Registry::new()).unwrap());

@@ -1,8 +1,10 @@
 //! The journal: what was said to be durable is on record, whatever happens in between.
 
 mod faults;
+mod packing;
 mod reading;
 mod recovery;
+mod retiring;
 mod writing;
 
 use std::fs;
@@ -11,8 +13,8 @@ use std::time::Duration;
 
 use helan::domain::{Budget, EntryId, GrantId, OrganizationId, Timestamp, Zone};
 use helan::journal::{
-    ANSWERED, Clock, Decided, Event, Finished, Journal, JournalOptions, Reader, Record, Recovery,
-    Spent,
+    ANSWERED, Clock, Decided, Event, Finished, Journal, JournalOptions, Keep, Reader, Record,
+    Recovery, Spent,
 };
 use uuid::Uuid;
 
@@ -27,6 +29,7 @@ fn options(folder: &Path) -> JournalOptions {
         budgets: zones.into_iter().map(|zone| (zone, budget)).collect(),
         node: "north".to_owned(),
         clock: Clock::system(),
+        keep: Keep::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use helan::domain::Budget;
-use helan::journal::{Clock, Decided, Event, Finished, Journal, JournalOptions, ViewSwapped};
+use helan::journal::{Clock, Decided, Event, Finished, Journal, JournalOptions, Keep, ViewSwapped};
 use serde_json::Value;
 
 use super::marriage;
@@ -152,6 +152,7 @@ fn forged(city: &City, folder: &Path, change: impl FnOnce(&mut Decided)) -> Stri
         budgets: BTreeMap::from([(decided.zone, Budget::default())]),
         node: "forger".to_owned(),
         clock: Clock::system(),
+        keep: Keep::default(),
     };
     let (journal, _) = Journal::open(&options).unwrap();
     journal.keep(&Event::ViewSwapped(swap));

@@ -103,11 +103,13 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Demo(demo) => demo::run(demo, &mut out).map(|()| Exit::Fine),
         Command::Keys(keys) => keys::run(keys, now, &mut out).map(|()| Exit::Fine),
         Command::Records(records) => {
-            use records::RecordsError::{Configuration, Hidden, Open, Unsound, Write};
+            use records::RecordsError::{Configuration, File, Hidden, Open, Unsound, Write};
 
             records::run(records, &mut out).map(|()| Exit::Fine).map_err(|error| match error {
                 Configuration(bad) => bad.into(),
-                other @ (Open { .. } | Write(_) | Unsound(_) | Hidden(_)) => other.into(),
+                other @ (Open { .. } | File { .. } | Write(_) | Unsound(_) | Hidden(_)) => {
+                    other.into()
+                }
             })
         }
         Command::Token(token) => token::run(token, now, &mut out).map(|()| Exit::Fine),

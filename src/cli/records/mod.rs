@@ -2,6 +2,8 @@
 
 mod counted;
 
+pub mod export;
+
 mod progress;
 
 pub mod subject;
@@ -17,6 +19,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use self::counted::Counted;
+use self::export::ExportArgs;
 use self::progress::Progress;
 use self::subject::{Search, SubjectArgs};
 use self::text::{CallLine, Content, HEADING};
@@ -44,6 +47,8 @@ pub enum Records {
     Tail(TailArgs),
     /// Calls, decision and end together, and other events.
     Query(QueryArgs),
+    /// Calls and other events as a Parquet file.
+    Export(ExportArgs),
 }
 
 /// Shows what was asked for.
@@ -51,6 +56,7 @@ pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> 
     match records {
         Records::Tail(args) => tail(args, out),
         Records::Query(args) => query(args, out),
+        Records::Export(args) => export::export(args, out),
     }
 }
 
@@ -124,6 +130,15 @@ pub enum RecordsError {
     /// The reader of our output went away, or its disk is full.
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
+    /// The file that was asked for could not be written.
+    #[error("cannot write {file}; check its folder, its permissions and the room on its disk")]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// What the disk said.
+        #[source]
+        cause: io::Error,
+    },
     /// What could be read was shown, but not all could be.
     #[error("the records are not sound; first problems:\n{}", .0.join("\n"))]
     Unsound(Vec<String>),

@@ -104,6 +104,7 @@ impl Table {
                 usize::try_from(size.saturating_sub(place)).unwrap_or(LARGEST).min(LARGEST);
             let Some(here) = seen.get_mut(..length) else { break };
             file.read_exact_at(here, place)?;
+            let here = &*here;
             if here.starts_with(&SKIPPED) {
                 break;
             }
@@ -116,6 +117,7 @@ impl Table {
                 next.min().map_or(length, |found| found.saturating_add(1))
             });
             let unpacked = whole.and_then(|_| get_frame_content_size(here).ok().flatten());
+            let unpacked = unpacked.filter(|size| *size <= FRAME_BYTES);
             table.push(at(packed), unpacked.unwrap_or(FRAME_BYTES));
             if table.last < FRAME_BYTES {
                 // The last one: what follows is what is left of the table.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use helan::domain::{Budget, EntryId, GrantId, ItemName, OrganizationId, Zone};
 use helan::journal::tree::{Signer, TreeOptions};
-use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, QuotaUse};
+use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, QuotaUse};
 use uuid::Uuid;
 
 /// As in the program itself.
@@ -134,6 +134,7 @@ fn open(folder: &std::path::Path) -> Journal {
         node: "bench".to_owned(),
         clock: Clock::system(),
         tree: TreeOptions::signed_by(Signer::new("bench/records", &[7; 32])),
+        keep: Keep::default(),
     })
     .unwrap()
     .0

@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use helan::domain::{Budget, EntryId, GrantId, ItemName, OrganizationId, Zone};
 use helan::journal::tree::{Believed, Evidence, Signer, TreeOptions, verify};
-use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, KeyedHash};
+use helan::journal::{
+    ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, KeyedHash,
+};
 use uuid::Uuid;
 
 /// As in the program itself.
@@ -72,6 +74,7 @@ fn fill(folder: &Path, calls: usize, signer: Signer) -> Uuid {
         node: "bench".to_owned(),
         clock: Clock::system(),
         tree: TreeOptions::signed_by([signer]),
+        keep: Keep::default(),
     })
     .unwrap();
     let mut middle = None;

@@ -24,7 +24,7 @@ use helan::gateway::identify::{self, KeySets};
 use helan::gateway::listen::{Conn, Handler, Listening, RequestBody, Workers, start};
 use helan::gateway::{Body, Folds, Inbound, Limiters, Memo, Node, Recorder, Side, Worker, handle};
 use helan::journal::tree::{Signer, TreeOptions};
-use helan::journal::{Clock, Journal, JournalOptions};
+use helan::journal::{Clock, Journal, JournalOptions, Keep};
 use helan::policy::Overlay;
 use helan::shape::MaskKey;
 use helan::upstream::Upstreams;
@@ -141,6 +141,7 @@ fn journal_options(clock: &Clock, folder: &Path) -> JournalOptions {
         node: "bench".to_owned(),
         clock: clock.clone(),
         tree: TreeOptions::signed_by(Signer::new("bench/records", &[7; 32])),
+        keep: Keep::default(),
     }
 }
 

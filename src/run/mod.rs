@@ -4,6 +4,8 @@ mod control;
 
 mod figures;
 
+mod kept;
+
 mod load;
 
 mod parts;

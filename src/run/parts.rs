@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use super::Options;
 use super::figures::Figures;
+use super::kept;
 use super::load::{First, Loaded, RuleBook, compile, errors, first, key_files};
 use crate::cache::Cache;
 use crate::config::keys::{KeyPurpose, Keys};
@@ -22,7 +23,7 @@ use crate::domain::{Timestamp, Zone};
 use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
 use crate::journal::tree::{Signer, TreeOptions};
-use crate::journal::{Clock, Event, Journal, JournalOptions, ViewSwapped};
+use crate::journal::{Clock, Event, Journal, JournalOptions, Keep, ViewSwapped};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, diff, good, reload};
@@ -51,6 +52,7 @@ pub(super) struct Parts {
     folder: PathBuf,
     state: PathBuf,
     keys_folder: PathBuf,
+    keep_days: Option<u32>,
     generation: AtomicU64,
     in_force: Mutex<Good>,
 }
@@ -97,8 +99,10 @@ impl Parts {
             first(config, options, &book, (&tools, control))?;
         let freezes = Freezes::load(&config.state).context("the freezes cannot be read")?;
 
-        let (journal, recovery) = Journal::open(&journal_options(config, &options.clock, &keys)?)
-            .context("the records cannot be opened")?;
+        let keep = kept::keys(config, &keys)?;
+        let (journal, recovery) =
+            Journal::open(&journal_options(config, &options.clock, (&keys, keep))?)
+                .context("the records cannot be opened")?;
         if let Some(cut) = &recovery.cut {
             tracing::warn!(segment = %cut.segment, bytes = cut.bytes, "a torn tail was cut");
         }
@@ -148,6 +152,7 @@ impl Parts {
             folder: config.policies.clone(),
             state: config.state.clone(),
             keys_folder: config.keys.clone(),
+            keep_days: config.journal.keep_days,
             generation: AtomicU64::new(1),
             in_force: Mutex::new(good.clone()),
         });
@@ -268,6 +273,8 @@ impl Parts {
             self.metrics.view_in_force(*zone, view.view.generation, now);
             tracing::info!(%zone, generation = view.view.generation, cause, "a View is in force");
         }
+        let profiles = self.sides.values().map(|side| side.view());
+        kept::term(&self.journal, self.keep_days, profiles);
         if let Err(error) = good::store(&self.state, good.origins.root(), &all) {
             tracing::error!(%error, "the last good copy could not be stored");
         }
@@ -293,7 +300,10 @@ impl Parts {
 
     /// Reads the node's keys again; says why, if the old ones stay.
     pub(super) fn reload_keys(&self) -> Option<String> {
-        let error = self.keys.reload(&self.keys_folder).err()?;
+        let Err(error) = self.keys.reload(&self.keys_folder) else {
+            self.journal.use_keys(kept::used(&self.keys));
+            return None;
+        };
         tracing::error!(%error, "the keys could not be read again; the old ones stay");
         Some(format!("keys: {error}"))
     }
@@ -357,7 +367,11 @@ fn side(
     }
 }
 
-fn journal_options(config: &Config, clock: &Clock, keys: &Keys) -> anyhow::Result<JournalOptions> {
+fn journal_options(
+    config: &Config,
+    clock: &Clock,
+    (keys, keep): (&Keys, Keep),
+) -> anyhow::Result<JournalOptions> {
     Ok(JournalOptions {
         folder: config.records.clone(),
         segment_bytes: config.journal.segment_bytes,
@@ -370,6 +384,7 @@ fn journal_options(config: &Config, clock: &Clock, keys: &Keys) -> anyhow::Resul
             signers: signers(config, keys)?,
             copies: config.journal.checkpoints.clone(),
         },
+        keep,
     })
 }
 

@@ -43,8 +43,9 @@ pub use self::open::{JournalError, JournalOptions};
 pub use self::read::{ReadError, Reader, Record};
 pub use self::recover::{Cut, Recovery};
 pub use self::reservation::{OpenCall, Reservation, Spent, Undo};
+pub use self::room::BudgetUse;
 pub use self::settled::{Durable, JournalFailed, Ticket};
-pub use self::shared::Stats;
+pub use self::shared::{Disk, Stats};
 
 use self::queue::Kind;
 use self::settled::lock;
@@ -123,6 +124,11 @@ impl Journal {
     /// `now`, but never before the latest time on record.
     pub fn clamp(&self, now: Timestamp) -> Timestamp {
         self.shared.clamp(now)
+    }
+
+    /// How much of its budget each zone uses.
+    pub fn budgets(&self) -> Vec<BudgetUse> {
+        self.shared.budgets()
     }
 
     /// Figures for the metrics page.

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::Options;
 use super::figures::Figures;
-use super::load::{First, Loaded, RuleBook, compile, errors, first, key_files};
+use super::load::{First, Loaded, RuleBook, compile, errors, files, first, key_files};
 use crate::cache::Cache;
 use crate::config::keys::{KeyPurpose, Keys};
 use crate::config::problem::{BadConfiguration, Problem};
@@ -26,7 +26,7 @@ use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
-use crate::supervision::JournalMetrics;
+use crate::supervision::{JournalMetrics, TermMetrics};
 use crate::upstream::Shared;
 
 /// Everything that lives as long as the process.
@@ -38,6 +38,7 @@ pub(super) struct Parts {
     pub(super) registry: Registry,
     pub(super) journal: Journal,
     pub(super) journal_metrics: JournalMetrics,
+    terms: TermMetrics,
     pub(super) figures: Figures,
     pub(super) readiness: Arc<Readiness>,
     pub(super) upstreams: Arc<Shared>,
@@ -80,7 +81,8 @@ impl Parts {
         let registry = Registry::new();
         let metrics = Arc::new(Metrics::register(&registry)?);
         let journal_metrics = JournalMetrics::register(&registry)?;
-        let figures = Figures::register(&registry)?;
+        let terms = TermMetrics::register(&registry, options.clock.clone())?;
+        let figures = Figures::register(&registry, options.clock.now())?;
         let book = RuleBook::new(config);
         let upstreams = Arc::new(Shared::default());
         let tools = Tools {
@@ -131,6 +133,7 @@ impl Parts {
             registry,
             journal,
             journal_metrics,
+            terms,
             figures,
             readiness: Arc::default(),
             upstreams,
@@ -223,6 +226,8 @@ impl Parts {
     /// Says which View is in force now: in the journal, the metrics and the log; and keeps its files.
     fn announce(&self, before: Option<&Before>, good: &Good, cause: &str) {
         let now = self.journal.clamp(self.clock.now());
+        self.terms.adopt(&good.sources);
+        self.metrics.policies_warn(good.warnings.len());
         let changes = before.map(|before| self.changes(before, good, now)).unwrap_or_default();
         let said = |gained| -> Vec<String> {
             let all = changes.iter().filter(|change| change.gained == gained);
@@ -275,7 +280,7 @@ impl Parts {
     }
 
     fn refused(&self, problems: &[Problem]) {
-        self.metrics.policies_refused(errors(problems));
+        self.metrics.policies_refused(errors(problems), files(problems));
         super::load::say(problems);
     }
 
@@ -310,7 +315,7 @@ impl Parts {
     /// The metrics page.
     pub(super) fn page(&self) -> Result<String, prometheus::Error> {
         self.figures.bring_in(&self.sides);
-        self.figures.update(&self.upstreams);
+        self.figures.update(&self.upstreams, &self.readiness);
         let answered =
             self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum();
         let folded = self.sides.values().map(|side| side.recorder.folds.counted()).sum();

@@ -2,5 +2,8 @@
 //! journal.
 
 mod page;
+mod pressure;
+mod terms;
 
 pub use self::page::{JournalMetrics, page};
+pub use self::terms::TermMetrics;

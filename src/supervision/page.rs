@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Encoder as _, Gauge, IntCounter, IntGauge, Registry, TextEncoder};
 
+use super::pressure::Pressure;
 use crate::journal::Journal;
 
 /// Figures of the journal, brought up to date when the page is read.
@@ -19,6 +20,7 @@ pub struct JournalMetrics {
     sync_seconds: Gauge,
     healthy: IntGauge,
     difference: IntGauge,
+    pressure: Pressure,
 }
 
 impl JournalMetrics {
@@ -57,6 +59,7 @@ impl JournalMetrics {
                 "helan_records_difference",
                 "Answers given minus calls on record; it returns to 0 when the gateway is idle.",
             )?,
+            pressure: Pressure::register(registry)?,
         })
     }
 
@@ -73,6 +76,7 @@ impl JournalMetrics {
         self.healthy.set(i64::from(stats.healthy));
         let recorded = stats.finished.saturating_add(stats.uncounted).saturating_add(folded);
         self.difference.set(signed(answered).saturating_sub(signed(recorded)));
+        self.pressure.update(journal, &stats);
     }
 }
 

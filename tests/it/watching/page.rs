@@ -85,6 +85,7 @@ fn the_operators_page_works_as_it_is_written() {
     next(&["outcome"]);
     next(&["\"outcome\":\"no-such-entry\"", "helan_refusals_total{code=\"no-such-entry\""]);
     next(&["helan_records_difference 0"]);
+    next(&["checkpoint"]);
     next(&[
         "helan_policy_failed 1",
         "helan_policy_refused_files 1",

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use super::process::Process;
 use crate::control::Readiness;
 use crate::domain::{Timestamp, Zone};
 use crate::gateway::Side;
@@ -24,6 +25,7 @@ pub(super) struct Figures {
     seen: Mutex<BTreeMap<(SocketAddr, &'static str), u64>>,
     labels: Mutex<BTreeSet<String>>,
     ready: IntGauge,
+    process: Process,
     mishaps: IntCounterVec,
     open: IntGaugeVec,
     expiry: IntGaugeVec,
@@ -56,6 +58,7 @@ impl Figures {
             seen: Mutex::default(),
             labels: Mutex::default(),
             ready,
+            process: Process::register(registry)?,
             mishaps: counter(
                 "helan_mishaps_total",
                 "What went wrong on connections before or between requests.",
@@ -133,6 +136,7 @@ impl Figures {
     /// Brings gauges and the counts of upstreams up to date.
     pub(super) fn update(&self, upstreams: &upstream::Shared, readiness: &Readiness) {
         self.ready.set(readiness.is_ready().into());
+        self.process.update();
         for listener in self.listeners.get().into_iter().flatten() {
             let address = listener.address.to_string();
             let labels = [listener.zone.as_str(), address.as_str()];

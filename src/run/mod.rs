@@ -10,6 +10,8 @@ mod parts;
 
 mod place;
 
+mod process;
+
 mod workers;
 
 use std::path::Path;

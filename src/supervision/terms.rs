@@ -189,8 +189,11 @@ mod tests {
     }
 
     fn lines(kind: &Kind) -> Vec<String> {
-        let families: Vec<_> = kind.gauges().into_iter().flat_map(Collector::collect).collect();
-        let text = prometheus::TextEncoder::new().encode_to_string(&families).unwrap();
+        let registry = Registry::new();
+        for gauge in kind.gauges() {
+            registry.register(Box::new(gauge.clone())).unwrap();
+        }
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
         let mut lines: Vec<_> =
             text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
         lines.sort();

@@ -52,8 +52,9 @@ pub use self::open::{JournalError, JournalOptions, Keep};
 pub use self::read::{ReadError, Reader, Record};
 pub use self::recover::{Cut, Recovery};
 pub use self::reservation::{OpenCall, Reservation, Spent, Undo};
+pub use self::room::BudgetUse;
 pub use self::settled::{Durable, JournalFailed, Ticket};
-pub use self::shared::Stats;
+pub use self::shared::{Disk, Stats};
 
 use self::keep::Orders;
 use self::queue::Kind;
@@ -145,6 +146,11 @@ impl Journal {
     /// `now`, but never before the latest time on record.
     pub fn clamp(&self, now: Timestamp) -> Timestamp {
         self.shared.clamp(now)
+    }
+
+    /// How much of its budget each zone uses.
+    pub fn budgets(&self) -> Vec<BudgetUse> {
+        self.shared.budgets()
     }
 
     /// The latest checkpoint; none in the first second.

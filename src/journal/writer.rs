@@ -127,6 +127,7 @@ impl Writer {
         let counts = &self.shared.counts;
         let events = self.log.confirmed.saturating_sub(before);
         counts.sync_us.store(micros(self.state.last_sync - began), Ordering::Relaxed);
+        self.shared.synced(self.state.last_sync);
         counts.syncs.fetch_add(1, Ordering::Relaxed);
         counts.bytes.fetch_add(bytes, Ordering::Relaxed);
         counts.events.fetch_add(events, Ordering::Relaxed);
@@ -252,7 +253,15 @@ impl Writer {
 
     pub(super) fn check_disk(&self) {
         let is_low = match rustix::fs::statvfs(&self.log.folder) {
-            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize) < self.free_bytes,
+            Ok(disk) => {
+                let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+                let size = disk.f_blocks.saturating_mul(disk.f_frsize);
+                let seen = [free, size, self.free_bytes];
+                for (count, bytes) in self.shared.counts.disk.iter().zip(seen) {
+                    count.store(bytes, Ordering::Relaxed);
+                }
+                free < self.free_bytes
+            }
             Err(_) => false,
         };
         if self.shared.is_disk_low.swap(is_low, Ordering::Relaxed) != is_low {

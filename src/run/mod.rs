@@ -12,6 +12,8 @@ mod parts;
 
 mod place;
 
+mod process;
+
 mod supervise;
 
 mod workers;

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::Options;
 use super::figures::Figures;
 use super::kept;
-use super::load::{First, Loaded, RuleBook, compile, errors, first, key_files};
+use super::load::{First, Loaded, RuleBook, compile, errors, files, first, key_files};
 use crate::cache::Cache;
 use crate::config::keys::{KeyPurpose, Keys};
 use crate::config::problem::{BadConfiguration, Problem};
@@ -28,7 +28,7 @@ use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
-use crate::supervision::{JournalMetrics, SupervisionGauges, Watch};
+use crate::supervision::{JournalMetrics, SupervisionGauges, TermMetrics, Watch};
 use crate::upstream::Shared;
 
 /// Everything that lives as long as the process.
@@ -40,6 +40,7 @@ pub(super) struct Parts {
     pub(super) registry: Registry,
     pub(super) journal: Journal,
     pub(super) journal_metrics: JournalMetrics,
+    terms: TermMetrics,
     pub(super) figures: Figures,
     pub(super) readiness: Arc<Readiness>,
     pub(super) upstreams: Arc<Shared>,
@@ -85,8 +86,9 @@ impl Parts {
         let registry = Registry::new();
         let metrics = Arc::new(Metrics::register(&registry)?);
         let journal_metrics = JournalMetrics::register(&registry)?;
-        let figures = Figures::register(&registry)?;
         let gauges = SupervisionGauges::register(&registry)?;
+        let terms = TermMetrics::register(&registry, options.clock.clone())?;
+        let figures = Figures::register(&registry, options.clock.now())?;
         let book = RuleBook::new(config);
         let upstreams = Arc::new(Shared::default());
         let tools = Tools {
@@ -140,6 +142,7 @@ impl Parts {
             registry,
             journal,
             journal_metrics,
+            terms,
             figures,
             readiness: Arc::default(),
             upstreams,
@@ -240,6 +243,8 @@ impl Parts {
     /// Says which View is in force now: in the journal, the metrics and the log; and keeps its files.
     fn announce(&self, before: Option<&Before>, good: &Good, cause: &str) {
         let now = self.journal.clamp(self.clock.now());
+        self.terms.adopt(&good.sources);
+        self.metrics.policies_warn(good.warnings.len());
         let changes = before.map(|before| self.changes(before, good, now)).unwrap_or_default();
         let said = |gained| -> Vec<String> {
             let all = changes.iter().filter(|change| change.gained == gained);
@@ -294,7 +299,7 @@ impl Parts {
     }
 
     fn refused(&self, problems: &[Problem]) {
-        self.metrics.policies_refused(errors(problems));
+        self.metrics.policies_refused(errors(problems), files(problems));
         super::load::say(problems);
     }
 
@@ -332,10 +337,10 @@ impl Parts {
     /// The metrics page.
     pub(super) fn page(&self) -> Result<String, prometheus::Error> {
         self.figures.bring_in(&self.sides);
-        self.figures.update(&self.upstreams);
         self.judged(|scene| {
             self.gauges.update(scene, &crate::supervision::detect::findings(scene));
         });
+        self.figures.update(&self.upstreams, &self.readiness);
         let answered =
             self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum();
         let folded = self.sides.values().map(|side| side.recorder.folds.counted()).sum();

@@ -8,6 +8,7 @@ mod gauges;
 pub mod measures;
 
 mod page;
+mod pressure;
 mod query;
 mod rebuild;
 
@@ -15,7 +16,7 @@ pub mod report;
 
 mod rollup;
 mod store;
-
+mod terms;
 mod watch;
 
 pub use self::gauges::SupervisionGauges;
@@ -29,4 +30,5 @@ pub use self::rollup::{
     Dimension, Figures, Latency, Place, Step, Subjects, UNFINISHED, UPSTREAM_FAILURES,
 };
 pub use self::store::StoreError;
+pub use self::terms::TermMetrics;
 pub use self::watch::Watch;

@@ -43,4 +43,5 @@ mod serving;
 mod shaping;
 mod stopping;
 mod upstream;
+mod watching;
 mod withdrawn;

@@ -51,7 +51,7 @@ enum Command {
     Explain(explain::Explain),
     Demo(demo::Demo),
     #[command(
-        after_help = "Examples:\n  helan keys make --folder /var/lib/helan/keys\n  helan keys credential --folder /var/lib/helan/keys\n  helan keys admin --folder /var/lib/helan/keys --name operator-1"
+        after_help = "Examples:\n  helan keys make --folder /var/lib/helan/keys\n  helan keys credential --folder /var/lib/helan/keys\n  helan keys admin --folder /var/lib/helan/keys --name operator-1 --role system"
     )]
     Keys(keys::KeysArgs),
     #[command(

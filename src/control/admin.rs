@@ -86,8 +86,9 @@ pub struct Admin {
 pub async fn serve(admin: Arc<Admin>, listener: TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                tokio::spawn(connection(Arc::clone(&admin), stream, Access::Tcp));
+            Ok((stream, peer)) => {
+                let access = Access::Tcp { from: peer.ip() };
+                tokio::spawn(connection(Arc::clone(&admin), stream, access));
             }
             Err(error) => pause(&error).await,
         }

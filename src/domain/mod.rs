@@ -13,6 +13,7 @@ mod id;
 mod interface;
 mod mask;
 mod organization;
+mod role;
 mod standing;
 mod time;
 mod uscc;
@@ -39,6 +40,7 @@ pub use self::organization::{
     Application, ApplicationState, Credential, Organization, OrganizationKind, OrganizationState,
     Secret, Steward, Upstream, UpstreamCredential, UpstreamProtocol,
 };
+pub use self::role::Role;
 pub use self::time::{Term, Timestamp};
 pub use self::uscc::Uscc;
 pub use self::zone::{ProfileId, Zone};

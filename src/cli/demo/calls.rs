@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Shown;
+use crate::domain::Role;
 
 /// One call and how it ends.
 #[derive(Clone, Debug, Serialize)]
@@ -270,10 +271,11 @@ fn sharing_calls(shown: &Shown) -> Vec<Call> {
 }
 
 fn freeze_calls(shown: &Shown) -> Vec<Call> {
+    let token = shown.admin_tokens.get(&Role::Security).map_or("", String::as_str);
     let admin = |action: &str, body: &str| {
         format!(
             "curl -sS -i -X POST -H {} -d {} {}",
-            quote(&format!("Authorization: Bearer {}", shown.admin_token)),
+            quote(&format!("Authorization: Bearer {token}")),
             quote(body),
             quote(&format!("{}/{action}", shown.admin)),
         )

@@ -55,6 +55,7 @@ fn a_query_joins_calls_and_finds_them_by_what_they_were() {
         time: refused.time,
         transaction: Uuid::now_v7(),
         by: "token:ops".to_owned(),
+        role: None,
         action: "freeze".to_owned(),
         target: None,
         outcome: "done".to_owned(),

@@ -21,6 +21,9 @@ pub struct Shown {
     pub applications: BTreeMap<String, Application>,
     pub upstreams: BTreeMap<String, String>,
     pub calls: Vec<Call>,
+    pub console: String,
+    /// One of each role, by the role's name.
+    pub admin_tokens: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,11 +2,12 @@
 //!
 //! Every write is an event in the journal, done or refused.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,12 +21,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::access::Access;
+use super::console::{self, Console};
 use super::unproved::Unproved;
 use super::write::{self, Action};
 use crate::config::keys::Keys;
-use crate::domain::EntryId;
+use crate::domain::{EntryId, Zone};
 use crate::journal::{Clock, Journal};
 use crate::policy::reload::{Frozen, Reload};
+use crate::policy::{Rules, Sources};
 
 /// Whether the node takes calls; false before the first View and as soon as it is to stop.
 #[derive(Debug, Default)]
@@ -55,6 +58,38 @@ pub struct Handles {
     pub reload: Reloading,
     /// Whether the policies in force hold such a thing.
     pub knows: Box<dyn Fn(&Frozen) -> bool + Send + Sync>,
+    /// The policies in force.
+    pub sources: Box<dyn Fn() -> Arc<Sources> + Send + Sync>,
+    /// The Views in force, by zone.
+    pub views: Box<dyn Fn() -> Vec<InForce> + Send + Sync>,
+    /// What the codes of refusals mean.
+    pub refusals: BTreeMap<&'static str, Meaning>,
+    /// Answers given minus calls on record.
+    pub difference: Box<dyn Fn() -> i64 + Send + Sync>,
+}
+
+/// A View in force.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    /// The side of the gate.
+    pub zone: Zone,
+    /// Hash of its files.
+    pub hash: Arc<str>,
+    /// Rises with every swap.
+    pub generation: u64,
+    /// How many files it was made of.
+    pub files: usize,
+    /// The rules it follows.
+    pub rules: Arc<Rules>,
+}
+
+/// What the code of a refusal means, in English and Chinese.
+#[derive(Clone, Copy, Debug)]
+pub struct Meaning {
+    /// What happened.
+    pub text: [&'static str; 2],
+    /// What to do next.
+    pub remedy: [&'static str; 2],
 }
 
 impl fmt::Debug for Handles {
@@ -80,6 +115,14 @@ pub struct Admin {
     pub handles: Handles,
     /// Writes that nobody proved.
     pub unproved: Unproved,
+    /// What the console remembers.
+    pub console: Console,
+    /// The node's name.
+    pub node: String,
+    /// Where records are kept.
+    pub records: PathBuf,
+    /// Where the files of earlier Views are kept.
+    pub state: PathBuf,
 }
 
 /// Serves admin calls over TCP until the task is ended.
@@ -157,6 +200,9 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
+    if console::holds(&path) {
+        return console::answer(admin, access, request).await;
+    }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     match path.as_str() {
         "/healthz" if reads => text(StatusCode::OK, "ok\n"),
@@ -185,7 +231,7 @@ async fn answer(
         "/healthz" | "/readyz" | "/metrics" | "/freezes" => wrong_method("GET, HEAD"),
         _ => text(
             StatusCode::NOT_FOUND,
-            "GET /metrics /healthz /readyz /freezes; POST /freeze /thaw /purge /reload\n",
+            "GET /metrics /healthz /readyz /freezes /console/; POST /freeze /thaw /purge /reload\n",
         ),
     }
 }

@@ -4,10 +4,15 @@ mod access;
 
 mod admin;
 
+mod console;
+
 mod unproved;
 
 mod write;
 
 pub use self::access::{Access, admin_token};
-pub use self::admin::{Admin, Handles, Readiness, Reloading, bind_socket, serve, serve_socket};
+pub use self::admin::{
+    Admin, Handles, InForce, Meaning, Readiness, Reloading, bind_socket, serve, serve_socket,
+};
+pub use self::console::Console;
 pub use self::unproved::Unproved;

@@ -38,6 +38,8 @@ pub(super) enum Action {
     Dismiss,
     /// Opens a session of the console.
     Login,
+    /// Ends one.
+    Logout,
 }
 
 /// The code of a write by somebody whose role may not.
@@ -56,15 +58,24 @@ impl Action {
             Self::Confirm => "confirm",
             Self::Dismiss => "dismiss",
             Self::Login => "login",
+            Self::Logout => "logout",
         }
     }
 
-    /// The one role that may; every role may log in.
+    /// Whether what it did can be seen on the page of what it was done to.
+    pub(super) fn shows(self) -> bool {
+        match self {
+            Self::Freeze | Self::Thaw | Self::Confirm | Self::Dismiss => true,
+            Self::Purge | Self::Reload | Self::Login | Self::Logout => false,
+        }
+    }
+
+    /// The one role that may; every role may log in and out.
     pub(super) fn role(self) -> Option<Role> {
         match self {
             Self::Purge | Self::Reload => Some(Role::System),
             Self::Freeze | Self::Thaw | Self::Confirm | Self::Dismiss => Some(Role::Security),
-            Self::Login => None,
+            Self::Login | Self::Logout => None,
         }
     }
 
@@ -121,11 +132,13 @@ pub(super) struct Done {
     pub(super) target: Option<String>,
     /// Whether something is other than before, so that the record must outlive an outage.
     pub(super) has_effect: bool,
+    /// The role that may, if this one may not.
+    pub(super) role: Option<Role>,
 }
 
 impl Done {
     pub(super) fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), target: None, has_effect: false }
+        Self { status, code, text: text.into(), target: None, has_effect: false, role: None }
     }
 
     pub(super) fn effect(status: StatusCode, text: impl Into<String>) -> Self {
@@ -216,7 +229,19 @@ pub(super) fn not_for(action: Action, by: &Who) -> Option<Done> {
         "{} is for the role {needed}, and this token has the role {own}; the roles are kept apart, so have somebody with a token of that role do it",
         action.as_str(),
     );
-    Some(Done::new(StatusCode::FORBIDDEN, ROLE, text))
+    Some(Done { role: Some(needed), ..Done::new(StatusCode::FORBIDDEN, ROLE, text) })
+}
+
+/// Puts a write on record before it is carried out; whether that could be done.
+pub(super) async fn note(
+    admin: &Admin,
+    action: Action,
+    by: &Who,
+    done: &Done,
+    transaction: Uuid,
+) -> bool {
+    let event = Event::AdminWrite(done.event(admin, (action, by, transaction)));
+    admin.journal.note(&event).durable().await.is_ok()
 }
 
 /// Puts a write on record, whatever came of it, and says if that has to wait.
@@ -285,7 +310,7 @@ pub(super) fn carry_out(admin: &Admin, by: &str, action: Action, body: &[u8]) ->
             ),
         },
         // The console judges findings and opens sessions itself.
-        Action::Confirm | Action::Dismiss | Action::Login => {
+        Action::Confirm | Action::Dismiss | Action::Login | Action::Logout => {
             not_valid("this is done in the console only")
         }
     }

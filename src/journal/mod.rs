@@ -13,6 +13,7 @@ mod frame;
 mod ledger;
 mod lines;
 mod log;
+mod near;
 mod open;
 mod pace;
 mod queue;

@@ -8,6 +8,7 @@ use memchr::memmem;
 
 use super::event::Event;
 use super::lines::Lines;
+use super::near;
 use super::recover::name_of;
 use super::segment;
 use crate::domain::Timestamp;
@@ -30,6 +31,11 @@ impl Record {
         let rest = self.json.get(after..).unwrap_or_default();
         let name = rest.split(|byte| *byte == b'"').next().unwrap_or_default();
         std::str::from_utf8(name).unwrap_or_default()
+    }
+
+    /// When it happened.
+    pub fn time(&self) -> Option<Timestamp> {
+        near::time_of(&self.json)
     }
 
     /// What it says.
@@ -105,6 +111,19 @@ impl Reader {
             .later
             .partition_point(|(_, path)| head_time(path).is_some_and(|head| head < time));
         reader.later.drain(..begun.saturating_sub(1));
+        Ok(reader)
+    }
+
+    /// Reads a folder from shortly before `time`: the segment is entered there, not read through.
+    pub fn near(folder: &Path, time: Timestamp) -> io::Result<Self> {
+        let mut reader = Self::since(folder, time)?;
+        if let Some((_, path)) = reader.later.front() {
+            let offset = near::begin(path, time)?;
+            reader.next_segment()?;
+            if let Some((_, _, lines)) = &mut reader.current {
+                lines.seek(offset)?;
+            }
+        }
         Ok(reader)
     }
 

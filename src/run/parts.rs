@@ -17,14 +17,14 @@ use crate::cache::Cache;
 use crate::config::keys::{KeyPurpose, Keys};
 use crate::config::problem::{BadConfiguration, Problem};
 use crate::config::{Config, ZoneConfig};
-use crate::control::Readiness;
+use crate::control::{InForce, Readiness};
 use crate::domain::{Timestamp, Zone};
 use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
 use crate::journal::{Clock, Event, Journal, JournalOptions, ViewSwapped};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
-use crate::policy::{Change, Judged, diff, good, reload};
+use crate::policy::{Change, Judged, Sources, diff, good, reload};
 use crate::shape::MaskKey;
 use crate::supervision::JournalMetrics;
 use crate::upstream::Shared;
@@ -300,6 +300,41 @@ impl Parts {
         }
     }
 
+    /// The policies in force.
+    pub(super) fn sources(&self) -> Arc<Sources> {
+        Arc::clone(&self.in_force().sources)
+    }
+
+    /// The Views in force.
+    pub(super) fn views(&self) -> Vec<InForce> {
+        let of = |(zone, side): (&Zone, &Arc<Side>)| {
+            let view = Arc::clone(&side.view());
+            InForce {
+                zone: *zone,
+                hash: Arc::clone(&view.view.hash),
+                generation: view.view.generation,
+                files: view.view.files.len(),
+                rules: Arc::clone(&view.view.rules),
+            }
+        };
+        self.sides.iter().map(of).collect()
+    }
+
+    /// Answers given minus calls on record.
+    pub(super) fn difference(&self) -> i64 {
+        self.figures.bring_in(&self.sides);
+        let (answered, folded) = self.answered();
+        crate::supervision::difference(&self.journal, answered, folded)
+    }
+
+    /// How many answers were given, and how many of them are only counted.
+    fn answered(&self) -> (u64, u64) {
+        (
+            self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum(),
+            self.sides.values().map(|side| side.recorder.folds.counted()).sum(),
+        )
+    }
+
     /// Writes the counts of refusals that are only counted.
     pub(super) fn close_folds(&self, before: i64) {
         for side in self.sides.values() {
@@ -311,15 +346,8 @@ impl Parts {
     pub(super) fn page(&self) -> Result<String, prometheus::Error> {
         self.figures.bring_in(&self.sides);
         self.figures.update(&self.upstreams);
-        let answered =
-            self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum();
-        let folded = self.sides.values().map(|side| side.recorder.folds.counted()).sum();
-        crate::supervision::page(
-            &self.registry,
-            &self.journal_metrics,
-            &self.journal,
-            (answered, folded),
-        )
+        let answered = self.answered();
+        crate::supervision::page(&self.registry, &self.journal_metrics, &self.journal, answered)
     }
 }
 

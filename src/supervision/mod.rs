@@ -3,4 +3,4 @@
 
 mod page;
 
-pub use self::page::{JournalMetrics, page};
+pub use self::page::{JournalMetrics, difference, page};

@@ -71,9 +71,15 @@ impl JournalMetrics {
         self.pending.set(signed(stats.pending));
         self.sync_seconds.set(Duration::from_micros(stats.sync_us).as_secs_f64());
         self.healthy.set(i64::from(stats.healthy));
-        let recorded = stats.finished.saturating_add(stats.uncounted).saturating_add(folded);
-        self.difference.set(signed(answered).saturating_sub(signed(recorded)));
+        self.difference.set(difference(journal, answered, folded));
     }
+}
+
+/// Answers given minus calls on record; it returns to 0 when the gateway is idle.
+pub fn difference(journal: &Journal, answered: u64, folded: u64) -> i64 {
+    let stats = journal.stats();
+    let recorded = stats.finished.saturating_add(stats.uncounted).saturating_add(folded);
+    signed(answered).saturating_sub(signed(recorded))
 }
 
 fn raise(counter: &IntCounter, to: u64) {

@@ -130,6 +130,7 @@ pub(super) struct Done {
     pub(super) code: &'static str,
     pub(super) text: String,
     pub(super) target: Option<String>,
+    pub(super) reason: Option<String>,
     /// Whether something is other than before, so that the record must outlive an outage.
     pub(super) has_effect: bool,
     /// The role that may, if this one may not.
@@ -138,7 +139,8 @@ pub(super) struct Done {
 
 impl Done {
     pub(super) fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), target: None, has_effect: false, role: None }
+        let text = text.into();
+        Self { status, code, text, target: None, reason: None, has_effect: false, role: None }
     }
 
     pub(super) fn effect(status: StatusCode, text: impl Into<String>) -> Self {
@@ -157,6 +159,7 @@ impl Done {
             role: by.role,
             action: action.as_str().to_owned(),
             target: self.target.clone(),
+            reason: self.reason.clone(),
             outcome: self.code.to_owned(),
             status: self.status.as_u16(),
             count: 1,

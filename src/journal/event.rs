@@ -217,6 +217,9 @@ pub struct AdminWrite {
     /// To what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Why, if somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// `done` or the code of a refusal.
     pub outcome: String,
     /// The status that was sent.

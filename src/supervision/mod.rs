@@ -1,5 +1,9 @@
-//! What the records say. Today the metrics page; roll-ups, detectors and reports read the same
-//! journal.
+//! What the records say: the metrics page; detectors and what they found; measures of the yearly
+//! evaluation.
+
+pub mod detect;
+
+pub mod measures;
 
 mod page;
 

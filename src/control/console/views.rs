@@ -87,6 +87,7 @@ fn event(admin: &Admin, (name, role, target): &Look, count: u64) -> Event {
         role: Some(*role),
         action: ACTION.to_owned(),
         target: target.clone(),
+        reason: None,
         outcome: "done".to_owned(),
         status: 200,
         count,

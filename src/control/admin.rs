@@ -29,6 +29,7 @@ use crate::domain::{EntryId, Zone};
 use crate::journal::{Clock, Journal};
 use crate::policy::reload::{Frozen, Reload};
 use crate::policy::{Rules, Sources};
+use crate::supervision::detect::Finding;
 
 /// Whether the node takes calls; false before the first View and as soon as it is to stop.
 #[derive(Debug, Default)]
@@ -40,7 +41,7 @@ impl Readiness {
         self.0.store(ready, Ordering::Release);
     }
 
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -58,6 +59,8 @@ pub struct Handles {
     pub reload: Reloading,
     /// Whether the policies in force hold such a thing.
     pub knows: Box<dyn Fn(&Frozen) -> bool + Send + Sync>,
+    /// Everything that detectors find now.
+    pub findings: Box<dyn Fn() -> Vec<Finding> + Send + Sync>,
     /// The policies in force.
     pub sources: Box<dyn Fn() -> Arc<Sources> + Send + Sync>,
     /// The Views in force, by zone.

@@ -41,7 +41,7 @@ pub use self::event::{
     Uncounted, ViewSwapped,
 };
 pub use self::open::{JournalError, JournalOptions};
-pub use self::read::{ReadError, Reader, Record};
+pub use self::read::{ReadError, Reader, Record, SegmentFile, segments};
 pub use self::recover::{Cut, Recovery};
 pub use self::reservation::{OpenCall, Reservation, Spent, Undo};
 pub use self::settled::{Durable, JournalFailed, Ticket};

@@ -251,6 +251,28 @@ impl Iterator for Reader {
     }
 }
 
+/// A file of records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentFile {
+    /// The number of its first record.
+    pub first: u64,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+impl SegmentFile {
+    /// When it was started, if that can be read.
+    pub fn begun(&self) -> Option<Timestamp> {
+        head_time(&self.path)
+    }
+}
+
+/// The files of a folder of records, the oldest first.
+pub fn segments(folder: &Path) -> io::Result<Vec<SegmentFile>> {
+    let all = segment::list(folder)?;
+    Ok(all.into_iter().map(|(first, path)| SegmentFile { first, path }).collect())
+}
+
 /// When a segment was started, if that can be read.
 fn head_time(path: &Path) -> Option<Timestamp> {
     let mut lines = Lines::open(path).ok()?;

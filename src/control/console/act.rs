@@ -55,9 +55,10 @@ pub(super) async fn act(
         (None, Order::Call { body, .. }) => {
             write::carry_out(admin, &who.name, action, body.as_bytes())
         }
-        (None, Order::Judge { id, note, .. }) => {
-            finding::judge(admin, &who.name, action, (id, note)).await
-        }
+        (None, Order::Judge { id, note, .. }) => match finding::is_reasoned(action, note) {
+            Ok(()) => finding::judge(admin, (id, note)),
+            Err(done) => done,
+        },
         (None, Order::LogOut) => return page::moved("/console/login"),
     };
     let done = write::record(admin, action, &who, done, Uuid::now_v7()).await;

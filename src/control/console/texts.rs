@@ -138,6 +138,7 @@ texts! {
     found: "发现时间", "Found";
     busiest_entries: "调用最多的目录（近七日）", "Busiest entries, seven days";
     busiest_consumers: "调用最多的单位（近七日）", "Busiest consumers, seven days";
+    no_entry: "未指明目录", "No entry";
     the_public: "社会公众", "The public";
     no_calls: "没有调用。", "No calls.";
     stale_entries: "超期未更新的目录", "Stale entries";
@@ -220,6 +221,8 @@ texts! {
     upstream: "部门接口", "Department's interface";
     version: "版本", "Version";
     grant: "授权", "Grant";
+    authorization: "授权依据", "Authorization";
+    negotiation: "协商或协调", "Negotiation";
     parties: "授权内容", "What is granted";
     matters: "事项", "Matters";
     scope: "范围", "Scope";
@@ -246,6 +249,9 @@ texts! {
     severity: "程度", "Severity";
     show: "显示", "Show";
     all: "全部", "All";
+    last_seen: "最近一次", "Seen last";
+    times: "次数", "Count";
+    rule_version: "规则版本", "Version of the rule";
     evidence: "证据", "Evidence";
     evidence_note: "证据由记录编号、规则版本与参数构成，可复核。查看证据会留下记录。",
         "Evidence is the numbers of records, the version of the rule and its parameters, so that anybody can check. Looking at it is put on record.";
@@ -278,6 +284,7 @@ texts! {
     transaction_unknown: "没有这一事务的记录。超过一定数量的同类拒绝只计数，不单独记录。",
         "There is no record of this transaction. Like refusals beyond a bound are only counted.";
     records_unreadable: "记录文件夹无法读取，请查看节点日志。", "The records cannot be read; see the node's log.";
+    record: "访问记录详情", "Access record";
     decided: "判定", "Decision";
     finished: "结束", "End";
     not_finished: "没有结束的记录。", "Its end is not on record.";

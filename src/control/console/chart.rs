@@ -54,7 +54,7 @@ struct Chart<'a> {
     axis: &'a str,
     as_table: &'a str,
     names: &'a [&'static str],
-    rows: &'a [Column],
+    rows: Vec<(&'a str, Vec<String>)>,
     drawings: [Drawing; 2],
 }
 
@@ -76,7 +76,7 @@ pub(super) fn columns(
         axis,
         as_table: t.as_table,
         names,
-        rows,
+        rows: rows.iter().map(|row| (row.label.as_str(), written(row))).collect(),
         drawings,
     };
     chart.render().unwrap_or_default()
@@ -93,6 +93,10 @@ fn said(title: &str, names: &[&str], rows: &[Column]) -> String {
         text.push_str(&format!("; {}: {}", most.label, show::count(total(most))));
     }
     text
+}
+
+fn written(row: &Column) -> Vec<String> {
+    row.values.iter().copied().map(show::count).collect()
 }
 
 fn total(row: &Column) -> u64 {
@@ -188,7 +192,7 @@ struct Drawn<'a> {
     name: &'a str,
     code: &'a str,
     href: &'a str,
-    count: u64,
+    count: String,
     percent: u64,
     series: usize,
 }
@@ -205,7 +209,7 @@ pub(super) fn ranks(
         name: &rank.name,
         code: &rank.code,
         href: &rank.href,
-        count: rank.count,
+        count: show::count(rank.count),
         percent: show::percent(rank.count, most),
         series,
     });

@@ -3,7 +3,7 @@
 use http::{HeaderMap, header};
 
 /// Pairs of a query or form, the first of a name counting.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pairs(Vec<(String, String)>);
 
 /// Characters of one value that are looked at.

@@ -42,10 +42,10 @@ struct Row {
 }
 
 /// A table of grants.
-pub(super) fn table<'g>(
+pub(super) fn table(
     seen: &Seen,
     traffic: &Traffic<'_>,
-    grants: impl Iterator<Item = &'g Arc<Grant>>,
+    grants: impl Iterator<Item = &Arc<Grant>>,
 ) -> Result<String, Trouble> {
     let sources = (seen.admin.handles.sources)();
     let now = seen.admin.clock.now();

@@ -209,6 +209,7 @@ impl Planted {
             time: self.now,
             transaction: Uuid::from_u128(1),
             by: "auditor".to_owned(),
+            role: None,
             action: action.to_owned(),
             target: Some(finding.to_owned()),
             reason: Some("looked at".to_owned()),

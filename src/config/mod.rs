@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::load::{load, parse, places, problem_at, read, read_yaml};
-use crate::domain::{Budget, ProfileId, Rate, Zone};
+use crate::domain::{Budget, ProfileId, Rate, Thresholds, Zone};
 
 /// The configuration of one node.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +47,9 @@ pub struct Config {
     /// How records reach the disk.
     #[serde(default)]
     pub journal: JournalConfig,
+    /// From where on the detectors of supervision speak up.
+    #[serde(default)]
+    pub detectors: Thresholds,
     /// How long `/readyz` fails on stop before connections are turned away, in milliseconds: as long
     /// as a load balancer needs to see it.
     #[serde(default = "default_unready_ms")]

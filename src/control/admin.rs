@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::access::Access;
 use super::console::{self, Console};
+use super::findings;
 use super::unproved::Unproved;
 use super::write::{self, Action};
 use crate::config::keys::Keys;
@@ -30,6 +31,7 @@ use crate::journal::{Clock, Journal};
 use crate::policy::reload::{Frozen, Reload};
 use crate::policy::{Rules, Sources};
 use crate::supervision::detect::Finding;
+use crate::supervision::measures::{Evaluation, Period};
 
 /// Whether the node takes calls; false before the first View and as soon as it is to stop.
 #[derive(Debug, Default)]
@@ -59,8 +61,10 @@ pub struct Handles {
     pub reload: Reloading,
     /// Whether the policies in force hold such a thing.
     pub knows: Box<dyn Fn(&Frozen) -> bool + Send + Sync>,
-    /// Everything that detectors find now.
+    /// What the detectors find at this moment.
     pub findings: Box<dyn Fn() -> Vec<Finding> + Send + Sync>,
+    /// The measures of a period, this year without one.
+    pub measures: Measuring,
     /// The policies in force.
     pub sources: Box<dyn Fn() -> Arc<Sources> + Send + Sync>,
     /// The Views in force, by zone.
@@ -94,6 +98,9 @@ pub struct Meaning {
     /// What to do next.
     pub remedy: [&'static str; 2],
 }
+
+/// Computes the measures of a period, this year without one.
+pub type Measuring = Box<dyn Fn(Option<Period>) -> Option<Evaluation> + Send + Sync>;
 
 impl fmt::Debug for Handles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -224,6 +231,8 @@ async fn answer(
             let list = serde_json::to_string(&admin.reload.frozen()).unwrap_or_default();
             typed(StatusCode::OK, "application/json", list)
         }
+        "/findings" if reads => findings::list(admin),
+        "/measures" if reads => findings::measures(admin, request.uri().query()),
         _ if let Some(action) = Action::at(&path) => {
             if request.method() == Method::POST {
                 write::write(admin, access, action, request).await
@@ -231,10 +240,12 @@ async fn answer(
                 wrong_method("POST")
             }
         }
-        "/healthz" | "/readyz" | "/metrics" | "/freezes" => wrong_method("GET, HEAD"),
+        "/healthz" | "/readyz" | "/metrics" | "/freezes" | "/findings" | "/measures" => {
+            wrong_method("GET, HEAD")
+        }
         _ => text(
             StatusCode::NOT_FOUND,
-            "GET /metrics /healthz /readyz /freezes /console/; POST /freeze /thaw /purge /reload\n",
+            "GET /metrics /healthz /readyz /freezes /findings /measures /console/; POST /freeze /thaw /purge /reload /findings/{id}/{confirm,dismiss,order}\n",
         ),
     }
 }

@@ -6,13 +6,16 @@ mod admin;
 
 mod console;
 
+mod findings;
+
 mod unproved;
 
 mod write;
 
 pub use self::access::{Access, admin_token};
 pub use self::admin::{
-    Admin, Handles, InForce, Meaning, Readiness, Reloading, bind_socket, serve, serve_socket,
+    Admin, Handles, InForce, Meaning, Measuring, Readiness, Reloading, bind_socket, serve,
+    serve_socket,
 };
 pub use self::console::Console;
 pub use self::unproved::Unproved;

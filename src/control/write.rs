@@ -1,5 +1,5 @@
-//! Writes: freeze, thaw, purge and reload, each for one role. A write is proved first, then read, carried
-//! out and recorded.
+//! Writes: freeze, thaw, purge, reload, and what is said of findings, each for one role. A write is proved
+//! first, then read, carried out and recorded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::access::{Access, MISSING, Who};
 use super::admin::{Admin, typed};
+use super::findings;
 use super::unproved::Unproved;
 use crate::domain::{ApplicationId, EntryId, GrantId, OrganizationId, Role};
 use crate::journal::{AdminWrite, Event, Freeze};
@@ -36,6 +37,8 @@ pub(super) enum Action {
     Confirm,
     /// Says that a finding is none.
     Dismiss,
+    /// Orders that it be mended.
+    Order,
     /// Opens a session of the console.
     Login,
     /// Ends one.
@@ -49,6 +52,9 @@ impl Action {
     /// Those that have a path of their own.
     const CALLS: [Self; 4] = [Self::Freeze, Self::Thaw, Self::Purge, Self::Reload];
 
+    /// What can be said of a finding.
+    const SAID: [Self; 3] = [Self::Confirm, Self::Dismiss, Self::Order];
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Freeze => "freeze",
@@ -57,6 +63,7 @@ impl Action {
             Self::Reload => "reload",
             Self::Confirm => "confirm",
             Self::Dismiss => "dismiss",
+            Self::Order => "order",
             Self::Login => "login",
             Self::Logout => "logout",
         }
@@ -65,7 +72,7 @@ impl Action {
     /// Whether what it did can be seen on the page of what it was done to.
     pub(super) fn shows(self) -> bool {
         match self {
-            Self::Freeze | Self::Thaw | Self::Confirm | Self::Dismiss => true,
+            Self::Freeze | Self::Thaw | Self::Confirm | Self::Dismiss | Self::Order => true,
             Self::Purge | Self::Reload | Self::Login | Self::Logout => false,
         }
     }
@@ -74,7 +81,9 @@ impl Action {
     pub(super) fn role(self) -> Option<Role> {
         match self {
             Self::Purge | Self::Reload => Some(Role::System),
-            Self::Freeze | Self::Thaw | Self::Confirm | Self::Dismiss => Some(Role::Security),
+            Self::Freeze | Self::Thaw | Self::Confirm | Self::Dismiss | Self::Order => {
+                Some(Role::Security)
+            }
             Self::Login | Self::Logout => None,
         }
     }
@@ -82,6 +91,11 @@ impl Action {
     /// The one at this path.
     pub(super) fn at(path: &str) -> Option<Self> {
         let name = path.strip_prefix('/')?;
+        if let Some((_, said)) =
+            name.strip_prefix("findings/").and_then(|rest| rest.split_once('/'))
+        {
+            return Self::SAID.into_iter().find(|action| action.as_str() == said);
+        }
         Self::CALLS.into_iter().find(|action| action.as_str() == name)
     }
 }
@@ -151,6 +165,10 @@ impl Done {
         Self { target: Some(target.into()), ..self }
     }
 
+    pub(super) fn because(self, reason: Option<String>) -> Self {
+        Self { reason, ..self }
+    }
+
     fn event(&self, admin: &Admin, (action, by, transaction): (Action, &Who, Uuid)) -> AdminWrite {
         AdminWrite {
             time: admin.journal.clamp(admin.clock.now()),
@@ -193,6 +211,7 @@ pub(super) async fn write(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let transaction = Uuid::now_v7();
+    let path = request.uri().path().to_owned();
     let by = match access.writer(&admin.keys, request.headers()) {
         Ok(by) => by,
         // The body of a stranger is not even read.
@@ -205,7 +224,7 @@ pub(super) async fn write(
     let done = match not_for(action, &by) {
         Some(refused) => refused,
         None => match body(request).await {
-            Ok(body) => carry_out(admin, &by.name, action, &body),
+            Ok(body) => carry_out(admin, &by.name, (action, &path), &body),
             Err(done) => done,
         },
     };
@@ -282,8 +301,16 @@ pub(super) async fn refused(admin: &Arc<Admin>, action: Action, done: &Done, tra
     }
 }
 
-pub(super) fn carry_out(admin: &Admin, by: &str, action: Action, body: &[u8]) -> Done {
+pub(super) fn carry_out(
+    admin: &Admin,
+    by: &str,
+    (action, path): (Action, &str),
+    body: &[u8],
+) -> Done {
     match action {
+        Action::Confirm | Action::Dismiss | Action::Order => {
+            findings::say(admin, action, path, body)
+        }
         Action::Reload => {
             let kept = (admin.handles.reload)(by);
             let text = if kept.is_empty() {
@@ -312,10 +339,8 @@ pub(super) fn carry_out(admin: &Admin, by: &str, action: Action, body: &[u8]) ->
                 "send {\"kind\": \"entry|grant|application|organization\", \"id\": …, \"reason\": …} and nothing else",
             ),
         },
-        // The console judges findings and opens sessions itself.
-        Action::Confirm | Action::Dismiss | Action::Login | Action::Logout => {
-            not_valid("this is done in the console only")
-        }
+        // Sessions are the console's own.
+        Action::Login | Action::Logout => not_valid("this is done in the console only"),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, Sources, diff, good, reload};
 use crate::shape::MaskKey;
-use crate::supervision::JournalMetrics;
+use crate::supervision::{JournalMetrics, SupervisionGauges, Watch};
 use crate::upstream::Shared;
 
 /// Everything that lives as long as the process.
@@ -42,6 +42,8 @@ pub(super) struct Parts {
     pub(super) readiness: Arc<Readiness>,
     pub(super) upstreams: Arc<Shared>,
     pub(super) clock: Clock,
+    pub(super) watch: Watch,
+    gauges: SupervisionGauges,
     control: Handle,
     metrics: Arc<Metrics>,
     book: RuleBook,
@@ -81,6 +83,7 @@ impl Parts {
         let metrics = Arc::new(Metrics::register(&registry)?);
         let journal_metrics = JournalMetrics::register(&registry)?;
         let figures = Figures::register(&registry)?;
+        let gauges = SupervisionGauges::register(&registry)?;
         let book = RuleBook::new(config);
         let upstreams = Arc::new(Shared::default());
         let tools = Tools {
@@ -106,6 +109,7 @@ impl Parts {
             limiters: Limiters::new(recovery.counters),
             overlay: OnceLock::new(),
         });
+        let watch = Watch::open(&config.state, config.detectors, journal.committed());
         let Loaded { good, views } = loaded;
         let mut sides = BTreeMap::new();
         for (zone, prepared) in views {
@@ -136,6 +140,8 @@ impl Parts {
             upstreams,
             control: control.clone(),
             clock: options.clock.clone(),
+            watch,
+            gauges,
             metrics,
             book,
             folder: config.policies.clone(),
@@ -214,6 +220,11 @@ impl Parts {
             parts.announce(Some(&before), &good, &cause);
             parts.metrics.policies_in_force();
         }))
+    }
+
+    /// The policies in force.
+    pub(super) fn sources(&self) -> Arc<crate::policy::Sources> {
+        Arc::clone(&self.in_force().sources)
     }
 
     fn in_force(&self) -> MutexGuard<'_, Good> {
@@ -346,6 +357,9 @@ impl Parts {
     pub(super) fn page(&self) -> Result<String, prometheus::Error> {
         self.figures.bring_in(&self.sides);
         self.figures.update(&self.upstreams);
+        self.judged(|scene| {
+            self.gauges.update(scene, &crate::supervision::detect::findings(scene))
+        });
         let answered = self.answered();
         crate::supervision::page(&self.registry, &self.journal_metrics, &self.journal, answered)
     }

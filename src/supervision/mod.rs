@@ -1,16 +1,24 @@
-//! What the records say: the metrics page; roll-ups that detectors, reports and pages read; detectors and
-//! what they found; measures of the yearly evaluation.
+//! What the records say: the metrics page; roll-ups that pages read; detectors and what they found;
+//! measures of the yearly evaluation and the report that prints them.
 
 pub mod detect;
+
+mod gauges;
 
 pub mod measures;
 
 mod page;
 mod query;
 mod rebuild;
+
+pub mod report;
+
 mod rollup;
 mod store;
 
+mod watch;
+
+pub use self::gauges::SupervisionGauges;
 pub use self::page::{JournalMetrics, difference, page};
 pub use self::query::{
     Cell, Filter, FreshDay, Freshness, GrantUse, Group, ItemUse, MatterUse, OperatorDay, Period,
@@ -21,3 +29,4 @@ pub use self::rollup::{
     Dimension, Figures, Latency, Place, Step, Subjects, UNFINISHED, UPSTREAM_FAILURES,
 };
 pub use self::store::StoreError;
+pub use self::watch::Watch;

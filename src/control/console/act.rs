@@ -9,7 +9,6 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use uuid::Uuid;
 
-use super::finding;
 use super::form::Pairs;
 use super::login;
 use super::page::{self, Asked};
@@ -42,63 +41,45 @@ pub(super) async fn act(
         let said = (t.form_old, "", None);
         return page::message(admin, Some(signed), asked, (status, t.refused_title), said);
     }
-    let Some(order) = Order::read(&asked.path, &form) else {
+    if asked.path == "/console/logout" {
+        return login::log_out(admin, signed, asked, &parts.headers).await;
+    }
+    let Some(call) = Call::read(&asked.path, &form) else {
         return page::trouble(admin, Some(signed), asked, &page::Trouble::NotFound);
     };
-    let (action, back) = match &order {
-        Order::LogOut => return login::log_out(admin, signed, asked, &parts.headers).await,
-        Order::Call { action, back, .. } | Order::Judge { action, back, .. } => (*action, back),
-    };
     let who = signed.who();
-    let done = match (write::not_for(action, &who), &order) {
-        (Some(refused), _) => refused,
-        (None, Order::Call { body, .. }) => {
-            write::carry_out(admin, &who.name, action, body.as_bytes())
-        }
-        (None, Order::Judge { id, note, .. }) => match finding::is_reasoned(action, note) {
-            Ok(()) => finding::judge(admin, (id, note)),
-            Err(done) => done,
-        },
-        (None, Order::LogOut) => return page::moved("/console/login"),
+    let action = call.action;
+    let done = match write::not_for(action, &who) {
+        Some(refused) => refused,
+        None => write::carry_out(admin, &who.name, (action, &call.path), call.body.as_bytes()),
     };
     let done = write::record(admin, action, &who, done, Uuid::now_v7()).await;
     // What shows on the page itself needs no words.
     if done.code == "done" && action.shows() {
-        return page::moved(back);
+        return page::moved(&call.back);
     }
-    told(admin, signed, asked, (&done, Some(back)))
+    told(admin, signed, asked, (&done, Some(&call.back)))
 }
 
-/// What a form asks for.
-enum Order {
-    LogOut,
-    /// An admin call, with the body it would have.
-    Call { action: Action, body: String, back: String },
-    /// A judgment about a finding.
-    Judge { action: Action, id: String, note: String, back: String },
+/// The admin call that a form stands for, and the page to go back to.
+#[derive(Debug)]
+struct Call {
+    action: Action,
+    path: String,
+    body: String,
+    back: String,
 }
 
-impl Order {
+impl Call {
     fn read(path: &str, form: &Pairs) -> Option<Self> {
         let name = path.strip_prefix("/console/")?;
-        if name == "logout" {
-            return Some(Self::LogOut);
-        }
-        if let Some(id) = name.strip_prefix("findings/") {
-            let action = match form.get("verdict")? {
-                "confirm" => Action::Confirm,
-                "dismiss" => Action::Dismiss,
-                _ => return None,
-            };
-            let note = form.get("note").unwrap_or_default().to_owned();
-            return Some(Self::Judge { action, id: id.to_owned(), note, back: path.to_owned() });
-        }
-        let action = Action::at(&format!("/{name}"))?;
+        let path = format!("/{name}");
+        let action = Action::at(&path)?;
+        let reason = form.get("reason");
         let (body, back) = match action {
             Action::Freeze | Action::Thaw => {
                 let (kind, id) = (form.get("kind")?, form.get("id")?);
                 let section = if kind == "entry" { "entries".to_owned() } else { format!("{kind}s") };
-                let reason = form.get("reason");
                 let body = serde_json::json!({"kind": kind, "id": id, "reason": reason});
                 (body.to_string(), format!("/console/{section}/{id}"))
             }
@@ -106,11 +87,16 @@ impl Order {
                 let body = serde_json::json!({"entry": form.get("entry").unwrap_or_default()});
                 (body.to_string(), "/console/health".to_owned())
             }
-            Action::Reload | Action::Confirm | Action::Dismiss | Action::Login | Action::Logout => {
+            Action::Confirm | Action::Dismiss | Action::Order => {
+                let (finding, _) = name.rsplit_once('/')?;
+                let body = serde_json::json!({"reason": reason});
+                (body.to_string(), format!("/console/{finding}"))
+            }
+            Action::Reload | Action::Login | Action::Logout => {
                 (String::new(), "/console/health".to_owned())
             }
         };
-        Some(Self::Call { action, body, back })
+        Some(Self { action, path, body, back })
     }
 }
 
@@ -136,4 +122,28 @@ fn told(
         page::Page::at(path).is_some_and(|page| page.section().may(signed.role, &page))
     });
     page::message(admin, Some(signed), asked, (done.status, title), (text, detail, back))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_stands_for_the_admin_call_of_its_path() {
+        let read = |path: &str, form: &str| {
+            let call = Call::read(path, &Pairs::read(form.as_bytes()))?;
+            Some((call.action.as_str(), call.path, call.body, call.back))
+        };
+        let (action, path, body, back) =
+            read("/console/freeze", "kind=entry&id=tax/payers&reason=a+leak").unwrap();
+        assert_eq!((action, path.as_str()), ("freeze", "/freeze"));
+        assert_eq!(body, r#"{"kind":"entry","id":"tax/payers","reason":"a leak"}"#);
+        assert_eq!(back, "/console/entries/tax/payers");
+        let judged = read("/console/findings/v04-0011223344556677/dismiss", "reason=no").unwrap();
+        assert_eq!(judged.1, "/findings/v04-0011223344556677/dismiss");
+        assert_eq!(judged.3, "/console/findings/v04-0011223344556677");
+        for (path, form) in [("/console/x", ""), ("/console/freeze", "id=a"), ("/freeze", "")] {
+            assert!(read(path, form).is_none(), "{path}");
+        }
+    }
 }

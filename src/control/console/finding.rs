@@ -1,14 +1,12 @@
 //! Findings: the list, one with its evidence, and what security makes of it.
 
 use askama::Template;
-use http::StatusCode;
 
 use super::page::{Asked, Seen, Shell, Trouble};
 use super::show;
 use super::texts::{Lang, Texts};
 use super::words::list;
 use crate::control::admin::Admin;
-use crate::control::write::{Action, Done, not_valid};
 use crate::domain::Role;
 use crate::supervision::detect::{Evidence, Finding, FindingId, State, Subject};
 
@@ -192,7 +190,6 @@ struct Act {
     label: &'static str,
     button: &'static str,
     is_required: bool,
-    is_danger: bool,
 }
 
 /// One finding.
@@ -247,16 +244,12 @@ pub(super) fn one(seen: &Seen, id: &str) -> Result<String, Trouble> {
 }
 
 fn acts(t: &'static Texts) -> Vec<Act> {
-    let (confirm, dismiss) = (("confirm", t.confirm_note, t.confirm), ("dismiss", t.dismiss_note, t.dismiss));
-    [(confirm, false), (dismiss, true)]
-        .map(|((verdict, label, button), is_required)| Act {
-            verdict,
-            label,
-            button,
-            is_required,
-            is_danger: !is_required,
-        })
-        .into()
+    let act = |verdict, label, button, is_required| Act { verdict, label, button, is_required };
+    vec![
+        act("confirm", t.confirm_note, t.confirm, false),
+        act("order", t.order_note, t.order, true),
+        act("dismiss", t.dismiss_note, t.dismiss, true),
+    ]
 }
 
 fn cited(t: &Texts, evidence: &Evidence) -> Cited {
@@ -278,21 +271,4 @@ fn cited(t: &Texts, evidence: &Evidence) -> Cited {
 fn find(admin: &Admin, id: &str) -> Option<Finding> {
     let id = FindingId::parse(id)?;
     (admin.handles.findings)().into_iter().find(|finding| finding.id == id)
-}
-
-/// What security says of a finding. The record of it is what the finding's state is read from.
-pub(super) fn judge(admin: &Admin, (id, note): (&str, &str)) -> Done {
-    let Some(finding) = find(admin, id) else {
-        return Done::new(StatusCode::NOT_FOUND, "no-such-finding", "there is no such finding");
-    };
-    let reason = Some(note.trim().to_owned()).filter(|note| !note.is_empty());
-    Done { reason, ..Done::effect(StatusCode::OK, "").about(finding.id.as_str()) }
-}
-
-/// Whether a judgment says what it must.
-pub(super) fn is_reasoned(action: Action, note: &str) -> Result<(), Done> {
-    if action == Action::Dismiss && note.trim().is_empty() {
-        return Err(not_valid("say why it is no finding"));
-    }
-    Ok(())
 }

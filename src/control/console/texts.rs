@@ -260,6 +260,8 @@ texts! {
     judged: "处理经过", "How it was judged";
     judge_security: "确认或排除疑点由安全管理员办理。", "A finding is confirmed or dismissed by the security administrator.";
     confirm: "确认属实", "Confirm";
+    order: "责令整改", "Order its mending";
+    order_note: "整改要求（必填）", "What has to be mended (required)";
     dismiss: "排除（误报）", "Dismiss as false";
     confirm_note: "说明（选填）", "Remark (optional)";
     dismiss_note: "排除理由（必填）", "Why it is none (required)";

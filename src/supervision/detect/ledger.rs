@@ -107,6 +107,11 @@ impl Ledger {
         }
     }
 
+    /// Passes over a record that says nothing here.
+    pub fn skip(&mut self, seq: u64) {
+        self.seq = self.seq.max(seq);
+    }
+
     /// Notes what a reader could not read.
     pub fn complain(&mut self, error: &ReadError) {
         let time = self.latest.unwrap_or_default();

@@ -13,6 +13,9 @@ use super::recover::name_of;
 use super::segment;
 use crate::domain::Timestamp;
 
+/// How much earlier than another a record may stand that happened at the same time.
+const ASIDE_MS: i64 = 1_000;
+
 /// One line that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -104,20 +107,16 @@ impl Reader {
         Ok(Self { folder: folder.to_owned(), current: None, later, expected: None, held: None })
     }
 
-    /// Reads a folder from the segment in which `time` began; those before it are not opened.
+    /// Reads a folder from the place where `time` began: all that was written since, and not much
+    /// before.
     pub fn since(folder: &Path, time: Timestamp) -> io::Result<Self> {
         let mut reader = Self::open(folder)?;
+        let time = time.plus_millis(-ASIDE_MS);
         let begun = reader
             .later
             .partition_point(|(_, path)| head_time(path).is_some_and(|head| head < time));
         reader.later.drain(..begun.saturating_sub(1));
-        Ok(reader)
-    }
-
-    /// Reads a folder from shortly before `time`: the segment is entered there, not read through.
-    pub fn near(folder: &Path, time: Timestamp) -> io::Result<Self> {
-        let mut reader = Self::since(folder, time)?;
-        if let Some((_, path)) = reader.later.front() {
+        if let Some((_, path)) = reader.later.front().filter(|_| begun > 0) {
             let offset = near::begin(path, time)?;
             reader.next_segment()?;
             if let Some((_, _, lines)) = &mut reader.current {

@@ -24,7 +24,7 @@ use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Sid
 use crate::journal::{Clock, Event, Journal, JournalOptions, ViewSwapped};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
-use crate::policy::{Change, Judged, Sources, diff, good, reload};
+use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
 use crate::supervision::{JournalMetrics, SupervisionGauges, Watch};
 use crate::upstream::Shared;
@@ -309,11 +309,6 @@ impl Parts {
                 .values()
                 .any(|organization| organization.applications.iter().any(|one| one.id == *id)),
         }
-    }
-
-    /// The policies in force.
-    pub(super) fn sources(&self) -> Arc<Sources> {
-        Arc::clone(&self.in_force().sources)
     }
 
     /// The Views in force.

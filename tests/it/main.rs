@@ -20,6 +20,7 @@ mod support;
 mod answers;
 mod architecture;
 mod checking;
+mod console;
 mod decisions;
 mod demo;
 mod deployment;

@@ -87,10 +87,10 @@ fn said(title: &str, names: &[&str], rows: &[Column]) -> String {
     let mut text = title.to_owned();
     for (at, name) in names.iter().enumerate() {
         let sum: u64 = rows.iter().filter_map(|row| row.values.get(at)).sum();
-        text.push_str(&format!("; {name}: {}", show::count(sum)));
+        text.extend(["; ", name, ": ", &show::count(sum)]);
     }
     if let Some(most) = rows.iter().max_by_key(|row| total(row)).filter(|row| total(row) > 0) {
-        text.push_str(&format!("; {}: {}", most.label, show::count(total(most))));
+        text.extend(["; ", &most.label, ": ", &show::count(total(most))]);
     }
     text
 }

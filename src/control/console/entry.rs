@@ -13,7 +13,7 @@ use super::words::{self, Word as _, list};
 use crate::domain::{Entry, EntryId, EntryState};
 use crate::policy::EntrySource;
 use crate::policy::reload::Frozen;
-use crate::supervision::{Dimension, Filter, Step};
+use crate::supervision::{Dimension, Filter, Freshness, Step};
 
 #[derive(Template)]
 #[template(path = "console/entries.html")]
@@ -107,6 +107,7 @@ pub(super) fn one(seen: &Seen, id: &EntryId) -> Result<String, Trouble> {
     let filter = Filter::all().with(Dimension::Entry, id.as_str());
     let week = traffic.days(7);
     let provider = id.organization();
+    let grants: Vec<_> = sources.grants.values().filter(|grant| grant.entry == *id).collect();
     let page = One {
         s: seen.shell(source.entry.name.clone()),
         t,
@@ -120,11 +121,7 @@ pub(super) fn one(seen: &Seen, id: &EntryId) -> Result<String, Trouble> {
         calls: traffic.chart(t.calls_by_day, (traffic.days(30), Step::Day), &filter),
         users: traffic.busiest((t.who_uses, t.consumer), (week, Dimension::Consumer), &filter),
         refusals: traffic.refusals(week, &filter),
-        grants: grant::table(
-            seen,
-            &traffic,
-            sources.grants.values().filter(|grant| grant.entry == *id),
-        )?,
+        grants: grant::table(seen, &traffic, &grants)?,
         items: items(seen, &source.entry),
         facts: facts(seen, source),
     };
@@ -138,7 +135,7 @@ fn figures(seen: &Seen, traffic: &Traffic<'_>, entry: &Entry) -> Vec<Figure> {
     let week = traffic.days(7);
     let (totals, ends) = (traffic.totals(week, &filter), traffic.ends(week, &filter));
     let known = traffic.freshness();
-    let newest = known.iter().find(|one| &*one.entry == id).and_then(|one| one.last_data());
+    let newest = known.iter().find(|one| &*one.entry == id).and_then(Freshness::last_data);
     let is_stale = is_stale(seen, id, entry.update);
     let state = match (newest, is_stale) {
         (_, true) => t.stale,

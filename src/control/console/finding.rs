@@ -97,7 +97,7 @@ pub(super) fn open(seen: &Seen) -> Vec<Finding> {
 }
 
 fn sort(all: &mut [Finding]) {
-    all.sort_by(|a, b| (b.severity, b.last_seen).cmp(&(a.severity, a.last_seen)));
+    all.sort_by_key(|one| std::cmp::Reverse((one.severity, one.last_seen)));
 }
 
 #[derive(Template)]

@@ -45,7 +45,7 @@ struct Row {
 pub(super) fn table(
     seen: &Seen,
     traffic: &Traffic<'_>,
-    grants: impl Iterator<Item = &Arc<Grant>>,
+    grants: &[&Arc<Grant>],
 ) -> Result<String, Trouble> {
     let sources = (seen.admin.handles.sources)();
     let now = seen.admin.clock.now();
@@ -55,7 +55,11 @@ pub(super) fn table(
         let state = match grant.state {
             GrantState::Active if grant.term.until <= now => GrantState::Expired,
             GrantState::Active if now < grant.term.from => GrantState::Pending,
-            state => state,
+            state @ (GrantState::Pending
+            | GrantState::Active
+            | GrantState::Suspended
+            | GrantState::Terminated
+            | GrantState::Expired) => state,
         };
         let count = calls.iter().find(|(id, _)| id == grant.id.as_str()).map_or(0, |(_, n)| *n);
         Row {
@@ -69,7 +73,7 @@ pub(super) fn table(
             calls: show::count(count),
         }
     };
-    let rows: Vec<_> = grants.map(row).collect();
+    let rows: Vec<_> = grants.iter().map(|grant| row(grant)).collect();
     if rows.is_empty() { Ok(String::new()) } else { Ok(Rows { t: seen.t(), rows }.render()?) }
 }
 
@@ -87,7 +91,8 @@ fn entry(sources: &Sources, grant: &Grant) -> String {
 pub(super) fn all(seen: &Seen) -> Result<String, Trouble> {
     let t = seen.t();
     let sources = (seen.admin.handles.sources)();
-    let table = table(seen, &Traffic::open(seen), sources.grants.values())?;
+    let grants: Vec<_> = sources.grants.values().collect();
+    let table = table(seen, &Traffic::open(seen), &grants)?;
     Ok(All { s: seen.shell(t.grants), t, table }.render()?)
 }
 

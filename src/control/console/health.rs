@@ -127,7 +127,7 @@ fn segments_of(seen: &Seen) -> Result<Segments, Trouble> {
     let bytes: u64 = all.iter().map(|segment| size(&segment.path)).sum();
     let mut said = format!("{} {} {}", all.len(), t.segments_all, show::bytes(bytes));
     if all.len() > LISTED {
-        said.push_str(&format!("{} {} {LISTED}", seen.lang().of("；", "; "), t.segments_last));
+        said.extend([seen.lang().of("；", "; "), t.segments_last, " ", &LISTED.to_string()]);
     }
     let row = |segment: &crate::journal::SegmentFile| {
         let name = segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -118,8 +118,10 @@ pub(super) fn one(seen: &Seen, id: &OrganizationId) -> Result<String, Trouble> {
     let month = (traffic.days(30), Step::Day);
     let as_provider = Filter::all().with(Dimension::Provider, id.as_str());
     let as_consumer = Filter::all().with(Dimension::Consumer, id.as_str());
-    let given = sources.grants.values().filter(|grant| grant.entry.organization() == *id);
-    let held = sources.grants.values().filter(|grant| grant.consumer == *id);
+    let grants = sources.grants.values();
+    let given: Vec<_> =
+        grants.clone().filter(|grant| grant.entry.organization() == *id).collect();
+    let held: Vec<_> = grants.filter(|grant| grant.consumer == *id).collect();
     let entry = |entry: &crate::domain::Entry| EntryRow {
         href: format!("/console/entries/{}", entry.id),
         name: entry.name.clone(),
@@ -149,8 +151,8 @@ pub(super) fn one(seen: &Seen, id: &OrganizationId) -> Result<String, Trouble> {
         served: traffic.chart(t.served, month, &as_provider),
         called: traffic.chart(t.called, month, &as_consumer),
         entries: entries_of(&sources, id).map(entry).collect(),
-        given: grant::table(seen, &traffic, given)?,
-        held: grant::table(seen, &traffic, held)?,
+        given: grant::table(seen, &traffic, &given)?,
+        held: grant::table(seen, &traffic, &held)?,
         applications: applications.collect(),
         stewards: stewards.collect(),
     };

@@ -11,7 +11,7 @@ use super::words::Word as _;
 use crate::domain::{Term, Timestamp, UpdateCycle};
 use crate::policy::reload::Frozen;
 use crate::supervision::detect::Detector;
-use crate::supervision::{Dimension, Filter, Step};
+use crate::supervision::{Dimension, Filter, Freshness, Step};
 
 /// Rows of each list.
 const LISTED: usize = 8;
@@ -149,7 +149,7 @@ fn stale(seen: &Seen, traffic: &Traffic<'_>) -> Vec<Stale> {
     let found = (seen.admin.handles.findings)();
     let of = |id: &str| {
         let entry = &sources.entries.get(id)?.entry;
-        let newest = known.iter().find(|one| &*one.entry == id).and_then(|one| one.last_data());
+        let newest = known.iter().find(|one| &*one.entry == id).and_then(Freshness::last_data);
         Some(Stale {
             href: format!("/console/entries/{id}"),
             name: entry.name.clone(),

@@ -158,16 +158,18 @@ fn older(seen: &Seen, (until, before): (Timestamp, Option<u64>)) -> String {
     format!("/console/records?{kept}{and}{at}{}", before.unwrap_or_default())
 }
 
+/// An id that was typed in.
+fn id<T, E>(
+    t: &Texts,
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, String> {
+    let read = |text: &str| parse(text).map_err(|_| format!("{} {text}", t.id_wrong));
+    text.map(read).transpose()
+}
+
 fn wanted(seen: &Seen) -> Result<Wanted, String> {
     let (t, query) = (seen.t(), &seen.asked.query);
-    fn id<T, E>(
-        t: &Texts,
-        text: Option<&str>,
-        parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Result<Option<T>, String> {
-        let read = |text: &str| parse(text).map_err(|_| format!("{} {text}", t.id_wrong));
-        text.map(read).transpose()
-    }
     let time = |name: &str| match query.get(name) {
         Some(text) => show::read_field(text).map(Some).ok_or_else(|| t.time_wrong.to_owned()),
         None => Ok(None),

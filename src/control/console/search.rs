@@ -105,7 +105,7 @@ pub(super) fn one(folder: &Path, transaction: Uuid) -> io::Result<Option<Found>>
     };
     let text = transaction.to_string();
     let mut call: Option<Call> = None;
-    let reader = Reader::near(folder, begun.plus_millis(-SLACK_MS))?;
+    let reader = Reader::since(folder, begun.plus_millis(-SLACK_MS))?;
     for record in reader.flatten().take(LOOKED) {
         if memmem::find(&record.json, text.as_bytes()).is_some() {
             match (record.event(), &mut call) {
@@ -201,7 +201,7 @@ impl Window {
         let texts = wanted.texts();
         let last = self.end.plus_millis(LONGEST_MS);
         let mut beyond = 0_usize;
-        for record in Reader::near(folder, self.start.plus_millis(-SLACK_MS))?.flatten() {
+        for record in Reader::since(folder, self.start.plus_millis(-SLACK_MS))?.flatten() {
             sight.looked = sight.looked.saturating_add(1);
             let Some(time) = record.time() else { continue };
             if time >= self.end {

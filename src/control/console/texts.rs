@@ -320,7 +320,7 @@ texts! {
     checkpoint_note: "请在本机之外保存一份；之后任何改动都能由它查出。",
         "Keep a copy elsewhere: whatever is changed before it can then be found.";
     no_checkpoint: "本节点尚无检查点。", "This node has no checkpoint yet.";
-    tree_size: "记录总数", "Size of the tree";
+    tree_size: "所签记录数", "Records signed";
     age: "时间", "Made";
     journal: "记录", "Journal";
     committed: "已落盘编号", "Durable up to number";
@@ -332,7 +332,6 @@ texts! {
     uncounted: "仅计数的答复", "Answers that are only counted";
     difference: "答复与记录之差", "Answered minus recorded";
     difference_note: "空闲时应为 0", "0 when idle";
-    disk_free: "磁盘剩余", "Disk left";
     ready: "就绪", "Readiness";
     is_ready: "接受调用", "Takes calls";
     is_not_ready: "不接受调用", "Takes no calls";
@@ -363,7 +362,7 @@ texts! {
     unrecorded: "查看无法留下记录，因此不予显示；请查看节点日志。",
         "The look could not be put on record, so nothing is shown; see the node's log.";
     busy: "查询过多，请稍后再试。", "Too many searches at once; try again shortly.";
-    no_rollups: "统计数据暂不可用：", "Figures are not available now:";
+    no_rollups: "统计数据暂不可用，请查看节点日志。", "Figures are not available now; see the node's log.";
 }
 
 #[cfg(test)]

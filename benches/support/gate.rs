@@ -23,6 +23,7 @@ use helan::domain::{Budget, ProfileId, Timestamp, Zone};
 use helan::gateway::identify::{self, KeySets};
 use helan::gateway::listen::{Conn, Handler, Listening, RequestBody, Workers, start};
 use helan::gateway::{Body, Folds, Inbound, Limiters, Memo, Node, Recorder, Side, Worker, handle};
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{Clock, Journal, JournalOptions};
 use helan::policy::Overlay;
 use helan::shape::MaskKey;
@@ -131,7 +132,7 @@ fn clock() -> Clock {
 fn journal_options(clock: &Clock, folder: &Path) -> JournalOptions {
     // No round is to wait for the average of a minute.
     let budget = Budget { pending_bytes: 1 << 30, bytes_per_second: 1 << 40 };
-    let JournalConfig { segment_bytes, sync_ms, free_bytes } = JournalConfig::default();
+    let JournalConfig { segment_bytes, sync_ms, free_bytes, .. } = JournalConfig::default();
     JournalOptions {
         folder: folder.to_owned(),
         segment_bytes,
@@ -140,6 +141,7 @@ fn journal_options(clock: &Clock, folder: &Path) -> JournalOptions {
         budgets: [(Zone::Sharing, budget)].into(),
         node: "bench".to_owned(),
         clock: clock.clone(),
+        tree: TreeOptions::signed_by(Signer::new("bench/records", &[7; 32])),
     }
 }
 

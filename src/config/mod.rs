@@ -59,6 +59,13 @@ pub struct Config {
     pub drain_ms: u32,
 }
 
+impl Config {
+    /// The name of the records in checkpoints.
+    pub fn origin(&self) -> String {
+        self.journal.origin.clone().unwrap_or_else(|| format!("{}/records", self.node))
+    }
+}
+
 /// The words a reviewer notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -199,7 +206,7 @@ pub struct AdminConfig {
 }
 
 /// How records reach the disk.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalConfig {
     /// Bytes of one segment, zeroed ahead.
@@ -209,11 +216,22 @@ pub struct JournalConfig {
     pub sync_ms: u32,
     /// Bytes of disk that must stay free; below it calls are refused.
     pub free_bytes: u64,
+    /// The name of these records in checkpoints, for all time: best a domain and a name, as
+    /// `gate.example.gov.cn/records`. `{node}/records` if absent.
+    pub origin: Option<String>,
+    /// Folder that gets a copy of the latest checkpoint, best on another machine.
+    pub checkpoints: Option<PathBuf>,
 }
 
 impl Default for JournalConfig {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, sync_ms: 1, free_bytes: 256 << 20 }
+        Self {
+            segment_bytes: 64 << 20,
+            sync_ms: 1,
+            free_bytes: 256 << 20,
+            origin: None,
+            checkpoints: None,
+        }
     }
 }
 

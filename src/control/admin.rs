@@ -233,6 +233,7 @@ async fn answer(
         }
         "/findings" if reads => findings::list(admin),
         "/measures" if reads => findings::measures(admin, request.uri().query()),
+        _ if reads && let Some(name) = tree_name(&path) => tree_file(admin, name),
         _ if let Some(action) = Action::at(&path) => {
             if request.method() == Method::POST {
                 write::write(admin, access, action, request).await
@@ -245,8 +246,29 @@ async fn answer(
         }
         _ => text(
             StatusCode::NOT_FOUND,
-            "GET /metrics /healthz /readyz /freezes /findings /measures /console/; POST /freeze /thaw /purge /reload /findings/{id}/{confirm,dismiss,order}\n",
+            "GET /metrics /healthz /readyz /freezes /checkpoint /tile/… /findings /measures /console/; POST /freeze /thaw /purge /reload /findings/{id}/{confirm,dismiss,order}\n",
         ),
+    }
+}
+
+/// The name of a file of the records' tree, as C2SP tlog-tiles asks for it.
+fn tree_name(path: &str) -> Option<&str> {
+    let name = path.strip_prefix('/')?;
+    (name == "checkpoint" || name.starts_with("tile/")).then_some(name)
+}
+
+/// Checkpoints and tiles are hashes only: whoever reaches this port may copy them, which is what they
+/// are for.
+fn tree_file(admin: &Admin, name: &str) -> Response<Full<Bytes>> {
+    let kind =
+        if name == "checkpoint" { "text/plain; charset=utf-8" } else { "application/octet-stream" };
+    match admin.journal.tree_file(name) {
+        Ok(Some(bytes)) => typed(StatusCode::OK, kind, bytes),
+        Ok(None) => text(
+            StatusCode::NOT_FOUND,
+            "the tree of the records has no such file (C2SP tlog-tiles)\n",
+        ),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
     }
 }
 
@@ -260,8 +282,12 @@ fn text(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     typed(status, "text/plain; charset=utf-8", text.to_owned())
 }
 
-pub(super) fn typed(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+pub(super) fn typed(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
     response

@@ -62,6 +62,9 @@ pub struct Started {
     pub time: Timestamp,
     /// Version of the program.
     pub version: String,
+    /// The key that signs checkpoints from here on, as a verifier key of C2SP signed-note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_key: Option<String>,
 }
 
 /// The node stopped in order.

@@ -17,8 +17,9 @@ use super::event::{Event, Started};
 use super::frame::encode;
 use super::log::Log;
 use super::queue::{Batch, Item, Kind};
-use super::recover::{Recovery, recover};
+use super::recover::{NoEnd, Recovery, recover};
 use super::shared::Shared;
+use super::tree::{Keeper, TreeOptions};
 use super::writer::Writer;
 use super::{Journal, Thread};
 use crate::domain::{Budget, Zone};
@@ -40,6 +41,8 @@ pub struct JournalOptions {
     pub node: String,
     /// Where the time comes from.
     pub clock: Clock,
+    /// How their tree is signed.
+    pub tree: TreeOptions,
 }
 
 /// Why a folder of records could not be opened.
@@ -48,6 +51,18 @@ pub enum JournalError {
     /// Two nodes must not write the same numbers.
     #[error("{0} is in use by another process: stop it, or give this node a folder of its own")]
     InUse(PathBuf),
+    /// Records that were signed for are gone.
+    #[error(
+        "the records in {folder} end with number {last}, but a checkpoint was signed over {signed}: put back what was taken away, or set the folder aside as evidence and begin a new one; going on would give these numbers out twice"
+    )]
+    BelowCheckpoint {
+        /// The folder.
+        folder: PathBuf,
+        /// The last number that is there.
+        last: u64,
+        /// The last number that must be there.
+        signed: u64,
+    },
     /// The disk refused.
     #[error(
         "cannot open the records in {folder}: {doing}; check that it exists, is writable and has room"
@@ -71,10 +86,18 @@ impl Journal {
         let failed = |doing| move |cause| JournalError::Io { folder: folder.clone(), doing, cause };
         make(folder).map_err(failed("making the folder"))?;
         let lock = claim(folder)?;
-        let (recovery, ledger) = recover(folder).map_err(failed("reading the last segment"))?;
-
         let shared = Arc::new(Shared::new(&options.budgets, options.clock.clone()));
-        let log = Log::new(folder, options.segment_bytes, &options.node, recovery.last_seq);
+        let (keeper, feed) = Keeper::open(folder, &shared, options.tree.clone())
+            .map_err(failed("opening their tree"))?;
+        let signed = keeper.signed();
+        let (recovery, ledger) = recover(folder, signed).map_err(|error| match error {
+            NoEnd::Io(cause) => failed("reading the last segment")(cause),
+            NoEnd::BelowCheckpoint(last) => {
+                JournalError::BelowCheckpoint { folder: folder.clone(), last, signed }
+            }
+        })?;
+
+        let log = Log::new(folder, options.segment_bytes, &options.node, recovery.last_seq, feed);
         let mut writer = Writer::new(&shared, log, ledger);
         writer.free_bytes = options.free_bytes;
         writer.floor = Duration::from_millis(options.sync_ms.into());
@@ -82,7 +105,7 @@ impl Journal {
         if let Some(time) = recovery.last_time {
             shared.last_time.store(time.millis(), std::sync::atomic::Ordering::Relaxed);
         }
-        begin(&mut writer, &recovery).map_err(failed("starting a segment"))?;
+        begin(&mut writer, &recovery, &options.tree).map_err(failed("starting a segment"))?;
 
         let handle = thread::Builder::new()
             .name("journal".to_owned())
@@ -91,16 +114,23 @@ impl Journal {
                 drop(lock);
             })
             .map_err(failed("starting the journal thread"))?;
-        let thread = Thread { shared: Arc::clone(&shared), handle: Mutex::new(Some(handle)) };
-        Ok((Self { shared, thread: Arc::new(thread) }, recovery))
+        let (tree, last) = (keeper.state(), recovery.last_seq);
+        let keeping = thread::Builder::new()
+            .name("journal-tree".to_owned())
+            .spawn(move || keeper.run(last))
+            .map_err(failed("starting the thread of the tree"))?;
+        let handles = Mutex::new(vec![handle, keeping]);
+        let thread = Thread { shared: Arc::clone(&shared), handles };
+        Ok((Self { shared, tree, thread: Arc::new(thread) }, recovery))
     }
 }
 
 /// The first events of this run, in one write with the head of their segment.
-fn begin(writer: &mut Writer, recovery: &Recovery) -> io::Result<()> {
+fn begin(writer: &mut Writer, recovery: &Recovery, tree: &TreeOptions) -> io::Result<()> {
     let time = writer.shared.now();
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let started = Event::Started(Started { time, version });
+    let signing_key = tree.signers.first().map(|newest| newest.verifier().to_string());
+    let started = Event::Started(Started { time, version, signing_key });
     let mut batch = Batch::default();
     for event in recovery.event(time).iter().chain([&started]) {
         let mut body = Vec::new();

@@ -21,6 +21,7 @@ use crate::control::{InForce, Readiness};
 use crate::domain::{Timestamp, Zone};
 use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
+use crate::journal::tree::{Signer, TreeOptions};
 use crate::journal::{Clock, Event, Journal, JournalOptions, ViewSwapped};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
@@ -96,7 +97,7 @@ impl Parts {
             first(config, options, &book, (&tools, control))?;
         let freezes = Freezes::load(&config.state).context("the freezes cannot be read")?;
 
-        let (journal, recovery) = Journal::open(&journal_options(config, &options.clock))
+        let (journal, recovery) = Journal::open(&journal_options(config, &options.clock, &keys)?)
             .context("the records cannot be opened")?;
         if let Some(cut) = &recovery.cut {
             tracing::warn!(segment = %cut.segment, bytes = cut.bytes, "a torn tail was cut");
@@ -353,10 +354,16 @@ impl Parts {
         self.figures.bring_in(&self.sides);
         self.figures.update(&self.upstreams);
         self.judged(|scene| {
-            self.gauges.update(scene, &crate::supervision::detect::findings(scene))
+            self.gauges.update(scene, &crate::supervision::detect::findings(scene));
         });
         let answered = self.answered();
-        crate::supervision::page(&self.registry, &self.journal_metrics, &self.journal, answered)
+        crate::supervision::page(
+            &self.registry,
+            &self.journal_metrics,
+            &self.journal,
+            answered,
+            self.clock.now(),
+        )
     }
 }
 
@@ -378,8 +385,8 @@ fn side(
     }
 }
 
-fn journal_options(config: &Config, clock: &Clock) -> JournalOptions {
-    JournalOptions {
+fn journal_options(config: &Config, clock: &Clock, keys: &Keys) -> anyhow::Result<JournalOptions> {
+    Ok(JournalOptions {
         folder: config.records.clone(),
         segment_bytes: config.journal.segment_bytes,
         sync_ms: config.journal.sync_ms,
@@ -387,5 +394,22 @@ fn journal_options(config: &Config, clock: &Clock) -> JournalOptions {
         budgets: config.zones.iter().map(|(zone, served)| (*zone, served.journal)).collect(),
         node: config.node.clone(),
         clock: clock.clone(),
-    }
+        tree: TreeOptions {
+            signers: signers(config, keys)?,
+            copies: config.journal.checkpoints.clone(),
+        },
+    })
+}
+
+/// Who signs checkpoints, the newest key first.
+fn signers(config: &Config, keys: &Keys) -> Result<Arc<[Signer]>, BadConfiguration> {
+    let origin = config.origin();
+    let all = keys.secrets(KeyPurpose::Signing).into_iter().map(|(_, seed)| {
+        Signer::new(&origin, &seed).ok_or_else(|| {
+            BadConfiguration(format!(
+                "`{origin}` cannot be the origin of checkpoints: write `journal.origin` without blanks and `+`, best as a domain and a name (C2SP tlog-checkpoint)"
+            ))
+        })
+    });
+    all.collect()
 }

@@ -35,6 +35,7 @@ mod path;
 mod planted;
 mod policies;
 mod profiles;
+mod proof;
 mod readme;
 mod real;
 mod refusals;

@@ -24,6 +24,7 @@ struct Health<'a> {
     t: &'static Texts,
     figures: Vec<Figure>,
     checkpoint: Option<Checkpoint>,
+    unprovable: Option<String>,
     journal: Vec<(&'static str, String)>,
     views: Vec<(String, String)>,
     segments_said: String,
@@ -51,6 +52,7 @@ pub(super) fn health(seen: &Seen) -> Result<String, Trouble> {
         t,
         figures: figures(seen),
         checkpoint: checkpoint(seen),
+        unprovable: seen.admin.journal.is_unprovable().map(ToOwned::to_owned),
         journal: journal(seen),
         views: views(seen),
         segments_said,
@@ -80,9 +82,18 @@ fn figures(seen: &Seen) -> Vec<Figure> {
     ]
 }
 
-/// The latest checkpoint, once the log makes some.
-fn checkpoint(_seen: &Seen) -> Option<Checkpoint> {
-    None
+/// The latest checkpoint, as outside tools read it; none in the first second.
+fn checkpoint(seen: &Seen) -> Option<Checkpoint> {
+    let (t, admin) = (seen.t(), &seen.admin);
+    let latest = admin.journal.checkpoint()?;
+    let size = latest.checkpoint.size;
+    let waiting = admin.journal.committed().saturating_sub(size);
+    let facts = vec![
+        (t.tree_size, show::count(size)),
+        (t.not_signed, show::count(waiting)),
+        (t.age, show::exactly(latest.time)),
+    ];
+    Some(Checkpoint { facts, text: latest.note.clone() })
 }
 
 fn journal(seen: &Seen) -> Vec<(&'static str, String)> {

@@ -296,6 +296,7 @@ fn first_time(folder: &Path) -> io::Result<Timestamp> {
 mod tests {
     use super::*;
     use crate::domain::{Budget, Zone};
+    use crate::journal::tree::{Signer, TreeOptions};
     use crate::journal::{Clock, Journal, JournalOptions};
 
     /// A folder with so many calls, one every 100 ms, each ended 10 ms later; every tenth is refused.
@@ -315,6 +316,7 @@ mod tests {
             budgets: [(Zone::Sharing, Budget::default())].into(),
             node: "n".to_owned(),
             clock,
+            tree: TreeOptions::signed_by([Signer::new("n/records", &[7; 32])]),
         };
         let (journal, _) = Journal::open(&options).unwrap();
         let mut ids = Vec::new();

@@ -321,7 +321,9 @@ texts! {
         "Keep a copy elsewhere: whatever is changed before it can then be found.";
     no_checkpoint: "本节点尚无检查点。", "This node has no checkpoint yet.";
     tree_size: "所签记录数", "Records signed";
-    age: "时间", "Made";
+    age: "签署时间", "Signed at";
+    not_signed: "尚未签署的记录", "Records not signed yet";
+    unprovable: "不再签署检查点：", "No further checkpoint is signed:";
     journal: "记录", "Journal";
     committed: "已落盘编号", "Durable up to number";
     events: "启动以来落盘事件", "Events made durable since start";

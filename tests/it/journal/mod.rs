@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use helan::domain::{Budget, EntryId, GrantId, OrganizationId, Timestamp, Zone};
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{
     ANSWERED, Clock, Decided, Event, Finished, Journal, JournalOptions, Reader, Record, Recovery,
     Spent,
@@ -27,6 +28,7 @@ fn options(folder: &Path) -> JournalOptions {
         budgets: zones.into_iter().map(|zone| (zone, budget)).collect(),
         node: "north".to_owned(),
         clock: Clock::system(),
+        tree: TreeOptions::signed_by(Signer::new("north/records", &[7; 32])),
     }
 }
 

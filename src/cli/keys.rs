@@ -205,7 +205,8 @@ mod tests {
         let folder = folder.path().to_str().unwrap();
         keys(&["make", "--folder", folder], "2026-11-22T08:15:00Z").unwrap();
         let admin = ["admin", "--folder", folder, "--name", "wang-li"];
-        let token = |role: &str| keys(&[&admin[..], &["--role", role]].concat(), "2026-11-22T08:15:00Z");
+        let token =
+            |role: &str| keys(&[&admin[..], &["--role", role]].concat(), "2026-11-22T08:15:00Z");
 
         let printed = ["system", "security", "audit"].map(|role| token(role).unwrap());
 

@@ -67,12 +67,7 @@ pub(super) fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
-fn admin(
-    parts: &Arc<Parts>,
-    reload: &Arc<Reload>,
-    listening: &Held,
-    config: &Config,
-) -> Admin {
+fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held, config: &Config) -> Admin {
     let (paged, purged, asked) = (Arc::clone(parts), Arc::clone(parts), Arc::clone(parts));
     let (again, listening) = (Arc::clone(reload), Arc::clone(listening));
     let (held, read) = (Arc::clone(parts), Arc::clone(parts));

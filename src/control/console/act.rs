@@ -79,7 +79,8 @@ impl Call {
         let (body, back) = match action {
             Action::Freeze | Action::Thaw => {
                 let (kind, id) = (form.get("kind")?, form.get("id")?);
-                let section = if kind == "entry" { "entries".to_owned() } else { format!("{kind}s") };
+                let section =
+                    if kind == "entry" { "entries".to_owned() } else { format!("{kind}s") };
                 let body = serde_json::json!({"kind": kind, "id": id, "reason": reason});
                 (body.to_string(), format!("/console/{section}/{id}"))
             }

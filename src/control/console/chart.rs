@@ -111,7 +111,8 @@ fn draw(
     let most = rows.iter().map(total).max().unwrap_or(0);
     let (step, steps) = scale(most);
     let top = step.saturating_mul(steps).max(1);
-    let left = u64::try_from(show::count(top).len()).unwrap_or(0).saturating_mul(7).saturating_add(10);
+    let left =
+        u64::try_from(show::count(top).len()).unwrap_or(0).saturating_mul(7).saturating_add(10);
     let floor = height.saturating_sub(BOTTOM);
     let room = floor.saturating_sub(TOP);
     let above = |value: u64| value.saturating_mul(room).saturating_mul(10) / top;
@@ -213,8 +214,7 @@ pub(super) fn ranks(
         percent: show::percent(rank.count, most),
         series,
     });
-    let list =
-        Ranks { title, what, how_many: t.calls, share: t.share, none, rows: rows.collect() };
+    let list = Ranks { title, what, how_many: t.calls, share: t.share, none, rows: rows.collect() };
     list.render().unwrap_or_default()
 }
 

@@ -142,14 +142,17 @@ fn figures(seen: &Seen, traffic: &Traffic<'_>, entry: &Entry) -> Vec<Figure> {
         (Some(_), false) => t.fresh,
         (None, false) => t.unknown,
     };
-    let newest = newest.map_or_else(String::new, |time| format!("{} {}", t.newest_data, show::time(time)));
+    let newest =
+        newest.map_or_else(String::new, |time| format!("{} {}", t.newest_data, show::time(time)));
     let refused = format!("{} {}", t.refused, show::count(ends.refused));
     vec![
         Figure::new(t.calls_week, show::count(ends.all())).noted(refused),
         Figure::new(t.latency, latency(&totals).unwrap_or_else(|| t.unknown.to_owned()))
             .noted(t.latency_note),
         Figure::new(t.freshness, state).noted(newest).bad_if(is_stale),
-        Figure::new(t.drift, show::count(totals.drift)).noted(t.drift_note).bad_if(totals.drift > 0),
+        Figure::new(t.drift, show::count(totals.drift))
+            .noted(t.drift_note)
+            .bad_if(totals.drift > 0),
     ]
 }
 

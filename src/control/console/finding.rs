@@ -214,7 +214,8 @@ pub(super) fn one(seen: &Seen, id: &str) -> Result<String, Trouble> {
         Fact::new(t.basis, list(finding.articles.iter().cloned(), lang)),
         Fact::new(t.rule_version, finding.version.clone()),
     ]);
-    let parameters = finding.parameters.iter().map(|(name, value)| (name.clone(), show::count(*value)));
+    let parameters =
+        finding.parameters.iter().map(|(name, value)| (name.clone(), show::count(*value)));
     let steps = finding.mark.as_ref().map(|mark| {
         let mut steps = vec![
             (t.state, of(lang, mark.state.name()).to_owned()),

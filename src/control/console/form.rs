@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn a_query_is_read_and_written_again_without_what_is_not_wanted() {
-        let pairs = Pairs::read(b"entry=police%2Fhukou&lang=zh&empty=+&%E4%B8%AD=%E6%96%87&entry=x");
+        let pairs =
+            Pairs::read(b"entry=police%2Fhukou&lang=zh&empty=+&%E4%B8%AD=%E6%96%87&entry=x");
 
         assert_eq!(pairs.get("entry"), Some("police/hukou"));
         assert_eq!(pairs.get("中"), Some("文"));

@@ -178,7 +178,10 @@ fn facts(seen: &Seen, sources: &Sources, grant: &Grant) -> Vec<(&'static str, St
         (t.basis, words::basis(&grant.basis, lang)),
     ];
     if let Some(authorization) = &grant.authorization {
-        facts.push((t.authorization, format!("《{}》{}", authorization.title, authorization.article)));
+        facts.push((
+            t.authorization,
+            format!("《{}》{}", authorization.title, authorization.article),
+        ));
     }
     if let Some(negotiation) = &grant.negotiation {
         facts.push((t.negotiation, format!("{} {}", negotiation.date, negotiation.document)));
@@ -216,11 +219,7 @@ fn limits(seen: &Seen, traffic: &Traffic<'_>, grant: &Grant) -> Vec<Limit> {
     rows
 }
 
-fn items(
-    seen: &Seen,
-    traffic: &Traffic<'_>,
-    (sources, grant): (&Sources, &Grant),
-) -> Vec<Item> {
+fn items(seen: &Seen, traffic: &Traffic<'_>, (sources, grant): (&Sources, &Grant)) -> Vec<Item> {
     let (t, lang) = (seen.t(), seen.lang());
     let uses = traffic.items(traffic.days(30), grant.id.as_str());
     let described = sources.entries.get(&grant.entry).map(|source| &source.entry.items);

@@ -115,12 +115,11 @@ fn views(seen: &Seen) -> Vec<(String, String)> {
     for view in (seen.admin.handles.views)() {
         let profile = view.rules.profile();
         let hash = view.hash.get(..12).unwrap_or(&view.hash);
-        let what = format!(
-            "{} · {} {} · #{} · {hash}",
-            profile.id, view.files, t.files, view.generation
-        );
+        let what =
+            format!("{} · {} {} · #{} · {hash}", profile.id, view.files, t.files, view.generation);
         facts.push((view.zone.word(lang).to_owned(), what));
-        facts.extend(profile.notice(now).map(|notice| (t.law_notice.to_owned(), notice.to_owned())));
+        facts
+            .extend(profile.notice(now).map(|notice| (t.law_notice.to_owned(), notice.to_owned())));
     }
     facts
 }
@@ -142,7 +141,9 @@ fn segments_of(seen: &Seen) -> Result<Segments, Trouble> {
     }
     let row = |segment: &crate::journal::SegmentFile| {
         let name = segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let begun = segment.begun().map_or_else(|| t.unknown.to_owned(), |time: Timestamp| show::time(time));
+        let begun = segment
+            .begun()
+            .map_or_else(|| t.unknown.to_owned(), |time: Timestamp| show::time(time));
         (name, show::count(segment.first), begun, show::bytes(size(&segment.path)))
     };
     Ok((said, all.iter().rev().take(LISTED).map(row).collect()))

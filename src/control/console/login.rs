@@ -137,7 +137,11 @@ fn leads_to(next: &str, role: Role) -> String {
     let path = next.split('?').next().unwrap_or_default();
     let may = Page::at(path).is_some_and(|page| page.section().may(role, &page));
     // A page's path has no backslash and no second slash at its start, so it names no other host.
-    if may && next.bytes().all(|b| b.is_ascii_graphic()) { next.to_owned() } else { home(role).to_owned() }
+    if may && next.bytes().all(|b| b.is_ascii_graphic()) {
+        next.to_owned()
+    } else {
+        home(role).to_owned()
+    }
 }
 
 /// Ends the session.

@@ -119,8 +119,7 @@ pub(super) fn one(seen: &Seen, id: &OrganizationId) -> Result<String, Trouble> {
     let as_provider = Filter::all().with(Dimension::Provider, id.as_str());
     let as_consumer = Filter::all().with(Dimension::Consumer, id.as_str());
     let grants = sources.grants.values();
-    let given: Vec<_> =
-        grants.clone().filter(|grant| grant.entry.organization() == *id).collect();
+    let given: Vec<_> = grants.clone().filter(|grant| grant.entry.organization() == *id).collect();
     let held: Vec<_> = grants.filter(|grant| grant.consumer == *id).collect();
     let entry = |entry: &crate::domain::Entry| EntryRow {
         href: format!("/console/entries/{}", entry.id),

@@ -200,10 +200,9 @@ fn ends(seen: &Seen) -> Vec<Ending> {
     });
     let filings = sources.organizations.values().flat_map(|organization| {
         let href = format!("/console/organizations/{}", organization.id);
-        organization
-            .stewards
-            .iter()
-            .filter_map(move |steward| one(t.steward, href.clone(), &organization.name, &steward.term))
+        organization.stewards.iter().filter_map(move |steward| {
+            one(t.steward, href.clone(), &organization.name, &steward.term)
+        })
     });
     let mut all: Vec<_> = grants.chain(agreements).chain(filings).collect();
     all.sort_by(|a, b| (a.until, &a.name).cmp(&(b.until, &b.name)));

@@ -167,10 +167,13 @@ impl Page {
             Self::Record(transaction) => Some(format!("record {transaction}")),
             Self::Finding(id) => Some(format!("finding {id}")),
             Self::Records => {
-                let mut named: Vec<_> = ["transaction", "organization", "entry", "grant", "outcome"]
-                    .iter()
-                    .filter_map(|name| Some(format!(" {name}={}", plain_id(asked.query.get(name)?))))
-                    .collect();
+                let mut named: Vec<_> =
+                    ["transaction", "organization", "entry", "grant", "outcome"]
+                        .iter()
+                        .filter_map(|name| {
+                            Some(format!(" {name}={}", plain_id(asked.query.get(name)?)))
+                        })
+                        .collect();
                 named.insert(0, "records".to_owned());
                 Some(named.concat())
             }
@@ -452,10 +455,7 @@ fn kept(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
 
 /// Nothing but our own style and images, no script, no frame around it, nothing kept, nothing told to
 /// other sites. The language chosen is remembered.
-pub(super) fn guarded(
-    mut response: Response<Full<Bytes>>,
-    asked: &Asked,
-) -> Response<Full<Bytes>> {
+pub(super) fn guarded(mut response: Response<Full<Bytes>>, asked: &Asked) -> Response<Full<Bytes>> {
     const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
         form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     let headers = response.headers_mut();

@@ -196,7 +196,10 @@ fn row(seen: &Seen, sources: &Sources, call: &Call) -> Row {
         time: show::exactly(decided.time),
         outcome: said(seen, call.outcome()),
         class: Kind::of(call.outcome()).class(),
-        status: finished.and_then(|end| end.status).map(|code| code.to_string()).unwrap_or_default(),
+        status: finished
+            .and_then(|end| end.status)
+            .map(|code| code.to_string())
+            .unwrap_or_default(),
         organization: caller(seen, sources, decided),
         entry: decided.entry.as_ref().map(|id| entry(sources, id)).unwrap_or_default(),
         grant: decided.grant.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -400,7 +403,10 @@ fn articles(seen: &Seen, decided: &Decided) -> (Vec<(String, String)>, bool) {
     let text = |cited: &str| {
         let rules = &view?.rules;
         let known = rules.citations();
-        known.iter().find(|citation| *citation.cited == *cited).map(|citation| citation.text.clone())
+        known
+            .iter()
+            .find(|citation| *citation.cited == *cited)
+            .map(|citation| citation.text.clone())
     };
     let articles = decided.articles.iter();
     let articles = articles.map(|cited| (cited.to_string(), text(cited).unwrap_or_default()));

@@ -216,7 +216,9 @@ impl Window {
                 "decided" if time >= self.start && time < self.end => {
                     let fits = texts.iter().all(|text| memmem::find(&record.json, text).is_some());
                     let decided = fits.then(|| decided_of(&record)).flatten();
-                    if let Some(decided) = decided.filter(|decided| wanted.fits(decided, record.seq)) {
+                    if let Some(decided) =
+                        decided.filter(|decided| wanted.fits(decided, record.seq))
+                    {
                         sight.begin(Call::new(decided, &record));
                     }
                 }
@@ -332,8 +334,7 @@ mod tests {
             if refused {
                 decided.outcome = "no-grant".into();
             }
-            let (ticket, call) =
-                journal.reserve(Zone::Sharing, 4_096).unwrap().decided(&decided);
+            let (ticket, call) = journal.reserve(Zone::Sharing, 4_096).unwrap().decided(&decided);
             let outcome = if refused { "no-grant" } else { "answered" };
             call.finish(&Finished::new(&decided, time.plus_millis(10), outcome));
             last = Some(ticket);

@@ -159,7 +159,8 @@ impl<'s> Traffic<'s> {
     ) -> String {
         let t = self.seen.t();
         let points = self.ask(|rollups| rollups.series(period, step, &Filter::all()));
-        let cells = self.ask(|rollups| rollups.cells((period, step), &[Dimension::Outcome], filter));
+        let cells =
+            self.ask(|rollups| rollups.cells((period, step), &[Dimension::Outcome], filter));
         let mut rows: Vec<(Timestamp, Ends)> =
             points.iter().map(|point| (point.from, Ends::default())).collect();
         for cell in &cells {

@@ -100,7 +100,8 @@ impl Browser {
     /// Presses keys wherever the focus is.
     pub(super) fn press(&self, key: &str) {
         let press = |kind: &str| json!({"type": kind, "value": key});
-        let keys = json!({"type": "key", "id": "keys", "actions": [press("keyDown"), press("keyUp")]});
+        let keys =
+            json!({"type": "key", "id": "keys", "actions": [press("keyDown"), press("keyUp")]});
         self.command("actions", &json!({"actions": [keys]}));
     }
 

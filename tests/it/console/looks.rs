@@ -161,7 +161,8 @@ fn the_menu_is_walked_by_keys_in_its_order_and_the_content_is_skipped_to() {
         browser.press(TAB);
         stops.extend(focus().as_str().map(str::to_owned));
     }
-    let menu: Vec<_> = stops.iter().skip_while(|stop| !stop.ends_with("/console/organizations")).collect();
+    let menu: Vec<_> =
+        stops.iter().skip_while(|stop| !stop.ends_with("/console/organizations")).collect();
     let expected = ["organizations", "entries", "grants", "findings", "records", "health"];
     for (stop, section) in menu.iter().zip(expected) {
         assert_eq!(**stop, format!("/console/{section}"), "{stops:?}");
@@ -220,7 +221,10 @@ fn security_confirms_a_finding_and_audit_only_reads_it() {
     eventually("the refusal", Duration::from_secs(10), || {
         browser.text("main").contains("Your role may not do this").then_some(())
     });
-    named(&city, "admin-write", |event| {
-        event["action"] == "dismiss" && event["outcome"] == "role-not-allowed"
-    }, 1);
+    named(
+        &city,
+        "admin-write",
+        |event| event["action"] == "dismiss" && event["outcome"] == "role-not-allowed",
+        1,
+    );
 }

@@ -49,7 +49,11 @@ impl<'c> Visitor<'c> {
     }
 
     fn get(&self, path: &str) -> String {
-        curl(&["-H", &format!("Cookie: {}", self.cookie), &format!("{}{path}", self.city.shown.admin)])
+        curl(&[
+            "-H",
+            &format!("Cookie: {}", self.cookie),
+            &format!("{}{path}", self.city.shown.admin),
+        ])
     }
 
     /// Sends a form, with the word that this page gives, and more headers.

@@ -25,7 +25,10 @@ fn nobody_sees_a_page_without_a_token_and_every_answer_is_guarded() {
     for path in PAGES {
         let answer = curl(&[&at(path)]);
         assert_eq!(status(&answer), 303, "{path}: {answer}");
-        assert!(header(&answer, "location").starts_with("/console/login?next=%2Fconsole"), "{answer}");
+        assert!(
+            header(&answer, "location").starts_with("/console/login?next=%2Fconsole"),
+            "{answer}"
+        );
     }
     let audit = Visitor::login(&city, "audit");
     let style = curl(&[&at("/console/style.css")]);
@@ -58,8 +61,7 @@ fn a_session_is_a_guarded_cookie_that_logging_out_or_a_new_key_ends() {
     assert!(!cookie.contains("Secure") && !answer.contains(token), "{answer}");
     let url = format!("{}/console/login", city.shown.admin);
     let field = format!("token={token}");
-    let behind_tls =
-        curl(&["-H", "X-Forwarded-Proto: https", "--data-urlencode", &field, &url]);
+    let behind_tls = curl(&["-H", "X-Forwarded-Proto: https", "--data-urlencode", &field, &url]);
     assert!(header(&behind_tls, "set-cookie").contains("; Secure"), "{behind_tls}");
 
     let next = format!("next=/console/grants/g-02&token={token}");
@@ -81,9 +83,11 @@ fn a_session_is_a_guarded_cookie_that_logging_out_or_a_new_key_ends() {
         .unwrap();
     assert!(made.success());
     city.hang_up();
-    crate::support::eventually("the end of all sessions", std::time::Duration::from_secs(10), || {
-        (status(&staying.get("/console/")) == 303).then_some(())
-    });
+    crate::support::eventually(
+        "the end of all sessions",
+        std::time::Duration::from_secs(10),
+        || (status(&staying.get("/console/")) == 303).then_some(()),
+    );
     assert_eq!(status(&login(&city, token)), 403, "a token of the old key");
 }
 
@@ -164,11 +168,13 @@ fn a_form_needs_the_word_of_its_session_its_own_site_and_the_right_role() {
     for role in ["audit", "system"] {
         let visitor = Visitor::login(&city, role);
         let answer = visitor.post("/console/freeze?lang=en", &visitor.word(), &freeze, &[]);
-        assert!(status(&answer) == 403 && answer.contains("The role that may: security"), "{answer}");
+        assert!(
+            status(&answer) == 403 && answer.contains("The role that may: security"),
+            "{answer}"
+        );
     }
     assert!(curl(&[&format!("{}/freezes", city.shown.admin)]).ends_with("[]"), "it was frozen");
-    let refused =
-        named(&city, "admin-write", |event| event["outcome"] == "role-not-allowed", 2);
+    let refused = named(&city, "admin-write", |event| event["outcome"] == "role-not-allowed", 2);
     assert!(refused.iter().all(|event| event["action"] == "freeze"), "{refused:?}");
 
     let done = security.post("/console/freeze", &word, &freeze, &["Sec-Fetch-Site: same-origin"]);

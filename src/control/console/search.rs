@@ -318,7 +318,7 @@ mod tests {
             budgets: [(Zone::Sharing, Budget::default())].into(),
             node: "n".to_owned(),
             clock,
-            tree: TreeOptions::signed_by([Signer::new("n/records", &[7; 32])]),
+            tree: TreeOptions::signed_by(Signer::new("n/records", &[7; 32])),
         };
         let (journal, _) = Journal::open(&options).unwrap();
         let mut ids = Vec::new();

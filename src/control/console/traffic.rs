@@ -158,11 +158,10 @@ impl<'s> Traffic<'s> {
         filter: &Filter,
     ) -> String {
         let t = self.seen.t();
-        let points = self.ask(|rollups| rollups.series(period, step, &Filter::all()));
-        let cells =
-            self.ask(|rollups| rollups.cells((period, step), &[Dimension::Outcome], filter));
+        let asked = (period, step);
+        let cells = self.ask(|rollups| rollups.cells(asked, &[Dimension::Outcome], filter));
         let mut rows: Vec<(Timestamp, Ends)> =
-            points.iter().map(|point| (point.from, Ends::default())).collect();
+            buckets(period, step).map(|from| (from, Ends::default())).collect();
         for cell in &cells {
             if let Some((_, ends)) = rows.iter_mut().find(|(from, _)| *from == cell.from) {
                 ends.add(name(&cell.group), cell.group.figures.calls);
@@ -245,6 +244,13 @@ impl<'s> Traffic<'s> {
 pub(super) fn latency(figures: &Figures) -> Option<String> {
     let [half, most] = [500, 950].map(|permille| figures.latency.within(permille));
     Some(format!("{} / {} ms", show::millis(half?), show::millis(most?)))
+}
+
+/// The buckets of a period that begins with one; also those in which nothing happened.
+fn buckets(period: Period, step: Step) -> impl Iterator<Item = Timestamp> {
+    let length = step.seconds().saturating_mul(1_000);
+    std::iter::successors(Some(period.from()), move |from| Some(from.plus_millis(length)))
+        .take_while(move |from| *from < period.until())
 }
 
 fn name(group: &Group) -> &str {

@@ -23,7 +23,7 @@ fn the_place_of_a_time_is_found_without_reading_what_stands_before_it() {
             .into(),
         node: "n".to_owned(),
         clock: Clock::new(move || start),
-        tree: TreeOptions::signed_by([Signer::new("n/records", &[7; 32])]),
+        tree: TreeOptions::signed_by(Signer::new("n/records", &[7; 32])),
     };
     let (journal, _) = Journal::open(&options).unwrap();
     let mut last = None;

@@ -1,12 +1,14 @@
 //! What the records say: the metrics page, and roll-ups that detectors, reports and pages read.
 
+mod follow;
 mod page;
 mod query;
 mod rebuild;
 mod rollup;
 mod store;
 
-pub use self::page::{JournalMetrics, page};
+pub use self::follow::{Followed, Follower, Lag};
+pub use self::page::{JournalMetrics, LagMetrics, page};
 pub use self::query::{
     Cell, Filter, FreshDay, Freshness, GrantUse, Group, ItemUse, MatterUse, OperatorDay, Period,
     Point, Rollups,

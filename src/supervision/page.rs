@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Encoder as _, Gauge, IntCounter, IntGauge, Registry, TextEncoder};
 
+use super::follow::Lag;
 use crate::domain::Timestamp;
 use crate::journal::Journal;
 
@@ -104,11 +105,8 @@ impl JournalMetrics {
     }
 }
 
-/// Answers given minus calls on record; it returns to 0 when the gateway is idle.
-pub fn difference(journal: &Journal, answered: u64, folded: u64) -> i64 {
-    let stats = journal.stats();
-    let recorded = stats.finished.saturating_add(stats.uncounted).saturating_add(folded);
-    signed(answered).saturating_sub(signed(recorded))
+use super::follow::Lag;
+use crate::domain::Timestamp;
 }
 
 fn raise(counter: &IntCounter, to: u64) {

@@ -1,10 +1,12 @@
-//! `helan records tail` and `helan records query`: what the records say, to people and programs.
+//! `helan records tail`, `query` and `rebuild`: what the records say, to people and programs.
 
 mod counted;
 
 mod progress;
 
 pub(super) mod proof;
+
+mod rebuild;
 
 mod text;
 
@@ -19,12 +21,14 @@ use uuid::Uuid;
 use self::counted::Counted;
 use self::progress::Progress;
 use self::proof::{CheckProofArgs, ProveArgs, VerifyArgs};
+pub use self::rebuild::RebuildArgs;
 use self::text::{CallLine, Content, HEADING};
 pub use super::places::Folder;
 use crate::config::problem::BadConfiguration;
 use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
 use crate::journal::tree::{NoEvidence, NotProved};
 use crate::journal::{ALLOWED, Decided, Event, Finished, ReadError, Reader, Record};
+use crate::supervision::RebuildError;
 
 /// How long a following `tail` waits before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -49,6 +53,8 @@ pub enum Records {
     Prove(ProveArgs),
     /// Checks evidence that `prove` wrote, without any records.
     CheckProof(CheckProofArgs),
+    /// The roll-ups anew, from the records.
+    Rebuild(RebuildArgs),
 }
 
 /// Shows what was asked for.
@@ -59,6 +65,7 @@ pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> 
         Records::Verify(args) => proof::verify(args, out),
         Records::Prove(args) => proof::prove(args, out),
         Records::CheckProof(args) => proof::check(args, out),
+        Records::Rebuild(args) => rebuild::rebuild(args, out),
     }
 }
 
@@ -163,6 +170,9 @@ pub enum RecordsError {
         #[source]
         cause: io::Error,
     },
+    /// The roll-ups could not be built.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
     /// What could be read was shown, but not all could be.
     #[error("the records are not sound; first problems:\n{}", .0.join("\n"))]
     Unsound(Vec<String>),
@@ -462,6 +472,7 @@ fn sound(record: Result<Record, ReadError>, problems: &mut Vec<String>) -> Optio
     }
 }
 
-fn finish(problems: Vec<String>) -> Result<(), RecordsError> {
+fn finish(mut problems: Vec<String>) -> Result<(), RecordsError> {
+    problems.truncate(REPORTED);
     if problems.is_empty() { Ok(()) } else { Err(RecordsError::Unsound(problems)) }
 }

@@ -23,9 +23,9 @@ pub(super) struct Piece {
 impl Period {
     /// The minutes from the one of `from` to the last that begins before `until`.
     pub fn new(from: Timestamp, until: Timestamp) -> Self {
-        let from = Step::Minute.bucket(from);
-        let until = up(Step::Minute, until.plus_millis(999).millis().div_euclid(1_000));
-        Self { from, until: until.max(from) }
+        let first = Step::Minute.bucket(from);
+        let end = up(Step::Minute, until.plus_millis(999).millis().div_euclid(1_000));
+        Self { from: first, until: if from < until { end } else { first } }
     }
 
     /// So much time up to the end of the bucket that `now` is in: the last 24 hours, the last 30 days.

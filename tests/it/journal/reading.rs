@@ -59,6 +59,7 @@ fn a_query_joins_calls_and_finds_them_by_what_they_were() {
         role: None,
         action: "freeze".to_owned(),
         target: None,
+        reason: None,
         outcome: "done".to_owned(),
         status: 204,
         count: 1,

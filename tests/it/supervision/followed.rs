@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use helan::domain::{Budget, EntryId, Zone};
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, OpenCall};
 use helan::supervision::{Filter, Followed, Follower, Period, Rollups};
 use uuid::Uuid;
@@ -39,6 +40,7 @@ impl Place {
             budgets: [(Zone::Sharing, budget)].into(),
             node: "north".to_owned(),
             clock: Clock::system(),
+            tree: TreeOptions::signed_by(Signer::new("north/records", &[7; 32])),
         };
         Journal::open(&options).unwrap().0
     }

@@ -63,7 +63,21 @@ impl Period {
 
     /// Whether a term touches it.
     pub(super) fn meets(self, term: &Term) -> bool {
-        let (first, last) = (term.from.day(), term.until.plus_millis(-1).day());
+        self.overlaps(term.from, term.until.plus_millis(-1))
+    }
+
+    /// Its last moment.
+    pub fn end(self) -> Timestamp {
+        let last = Date::new(self.year, self.month.unwrap_or(12), 1).map(Date::last_of_month);
+        let after = last.and_then(Date::tomorrow);
+        after.map_or(Timestamp::from_millis(i64::MAX), |day| {
+            Timestamp::start_of(day).plus_millis(-1)
+        })
+    }
+
+    /// Whether it has a moment from the first to the last.
+    pub fn overlaps(self, first: Timestamp, last: Timestamp) -> bool {
+        let (first, last) = (first.day(), last.day());
         let begin = Date::new(self.year, self.month.unwrap_or(1), 1);
         let end = Date::new(self.year, self.month.unwrap_or(12), 1).map(Date::last_of_month);
         match (begin, end) {

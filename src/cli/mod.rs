@@ -58,7 +58,7 @@ enum Command {
     Keys(keys::KeysArgs),
     #[command(
         subcommand,
-        after_help = "Examples:\n  helan records query --records demo/records --outcome no-grant\n  helan records tail --records demo/records -f"
+        after_help = "Examples:\n  helan records query --records demo/records --outcome no-grant\n  helan records tail --records demo/records -f\n  helan records rebuild --config /etc/helan/helan.yaml"
     )]
     Records(records::Records),
     Report(report::ReportArgs),
@@ -106,11 +106,11 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Demo(demo) => demo::run(demo, &mut out).map(|()| Exit::Fine),
         Command::Keys(keys) => keys::run(keys, now, &mut out).map(|()| Exit::Fine),
         Command::Records(records) => {
-            use records::RecordsError::{Configuration, Open, Unsound, Write};
+            use records::RecordsError::{Configuration, Open, Rebuild, Unsound, Write};
 
             records::run(records, &mut out).map(|()| Exit::Fine).map_err(|error| match error {
                 Configuration(bad) => bad.into(),
-                other @ (Open { .. } | Write(_) | Unsound(_)) => other.into(),
+                other @ (Open { .. } | Write(_) | Rebuild(_) | Unsound(_)) => other.into(),
             })
         }
         Command::Report(report) => report::run(report, &mut out).map(|()| Exit::Fine),

@@ -77,6 +77,8 @@ pub struct Reader {
     current: Option<(u64, PathBuf, Lines)>,
     later: VecDeque<(u64, PathBuf)>,
     expected: Option<u64>,
+    /// What comes before this number is passed over.
+    from: u64,
     /// A record that a complaint came before.
     held: Option<Record>,
 }
@@ -95,7 +97,23 @@ impl Reader {
     /// Reads a folder from its first record.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let later = segment::list(folder)?.into();
-        Ok(Self { folder: folder.to_owned(), current: None, later, expected: None, held: None })
+        let folder = folder.to_owned();
+        Ok(Self { folder, current: None, later, expected: None, from: 0, held: None })
+    }
+
+    /// Reads a folder from this number on; segments before the one that holds it are not opened.
+    pub fn from_seq(folder: &Path, seq: u64) -> io::Result<Self> {
+        let mut reader = Self::open(folder)?;
+        let begun = reader.later.partition_point(|(first, _)| *first <= seq);
+        reader.later.drain(..begun.saturating_sub(1));
+        reader.from = seq;
+        Ok(reader)
+    }
+
+    /// The first number in a folder and when it was written; none if there is no record that can be read.
+    pub fn begins(folder: &Path) -> io::Result<Option<(u64, Timestamp)>> {
+        let first = segment::list(folder)?.into_iter().next();
+        Ok(first.and_then(|(first, path)| Some((first, head_time(&path)?))))
     }
 
     /// Reads a folder from the segment in which `time` began; those before it are not opened.
@@ -128,6 +146,10 @@ impl Reader {
         };
         if next.is_some_and(|next| frame.seq >= next) {
             // Written and never confirmed; the next segment has these numbers.
+            return Ok(Look::Again);
+        }
+        if frame.seq < self.from {
+            self.expected = Some(frame.seq.saturating_add(1));
             return Ok(Look::Again);
         }
         let record = Record { seq: frame.seq, json: frame.json.to_vec() };

@@ -26,7 +26,9 @@ use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
-use crate::supervision::{JournalMetrics, SupervisionGauges, Watch};
+use crate::supervision::{
+    Followed, Follower, JournalMetrics, LagMetrics, SupervisionGauges, Watch,
+};
 use crate::upstream::Shared;
 
 /// Everything that lives as long as the process.
@@ -38,6 +40,8 @@ pub(super) struct Parts {
     pub(super) registry: Registry,
     pub(super) journal: Journal,
     pub(super) journal_metrics: JournalMetrics,
+    pub(super) follower: Follower,
+    lag_metrics: LagMetrics,
     pub(super) figures: Figures,
     pub(super) readiness: Arc<Readiness>,
     pub(super) upstreams: Arc<Shared>,
@@ -82,6 +86,7 @@ impl Parts {
         let registry = Registry::new();
         let metrics = Arc::new(Metrics::register(&registry)?);
         let journal_metrics = JournalMetrics::register(&registry)?;
+        let lag_metrics = LagMetrics::register(&registry)?;
         let figures = Figures::register(&registry)?;
         let gauges = SupervisionGauges::register(&registry)?;
         let book = RuleBook::new(config);
@@ -101,6 +106,8 @@ impl Parts {
         if let Some(cut) = &recovery.cut {
             tracing::warn!(segment = %cut.segment, bytes = cut.bytes, "a torn tail was cut");
         }
+        let follower = Follower::start(&journal, followed(config, &options.clock))
+            .context("the thread of the roll-ups cannot be started")?;
         let node = Arc::new(Node {
             name: config.node.clone(),
             clock: options.clock.clone(),
@@ -135,6 +142,8 @@ impl Parts {
             registry,
             journal,
             journal_metrics,
+            follower,
+            lag_metrics,
             figures,
             readiness: Arc::default(),
             upstreams,
@@ -325,6 +334,7 @@ impl Parts {
         self.judged(|scene| {
             self.gauges.update(scene, &crate::supervision::detect::findings(scene));
         });
+        self.lag_metrics.update(self.follower.lag());
         let answered =
             self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum();
         let folded = self.sides.values().map(|side| side.recorder.folds.counted()).sum();
@@ -353,6 +363,10 @@ fn side(
         address_rate: served.address_rate,
         origins: served.origins.clone(),
     }
+}
+
+fn followed(config: &Config, clock: &Clock) -> Followed {
+    Followed { records: config.records.clone(), state: config.state.clone(), clock: clock.clone() }
 }
 
 fn journal_options(config: &Config, clock: &Clock) -> JournalOptions {

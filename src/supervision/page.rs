@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Encoder as _, Gauge, IntCounter, IntGauge, Registry, TextEncoder};
 
+use super::follow::Lag;
 use crate::journal::Journal;
 
 /// Figures of the journal, brought up to date when the page is read.
@@ -73,6 +74,37 @@ impl JournalMetrics {
         self.healthy.set(i64::from(stats.healthy));
         let recorded = stats.finished.saturating_add(stats.uncounted).saturating_add(folded);
         self.difference.set(signed(answered).saturating_sub(signed(recorded)));
+    }
+}
+
+/// How far the roll-ups are behind, brought up to date when the page is read.
+#[derive(Debug)]
+pub struct LagMetrics {
+    events: IntGauge,
+    seconds: Gauge,
+}
+
+impl LagMetrics {
+    /// Makes and registers them.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let events = IntGauge::new(
+            "helan_supervision_lag_events",
+            "Durable events that are not in the roll-ups yet.",
+        )?;
+        let seconds = Gauge::new(
+            "helan_supervision_lag_seconds",
+            "How long the roll-ups have been behind the journal; 0 while nothing is missing.",
+        )?;
+        registry.register(Box::new(events.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        Ok(Self { events, seconds })
+    }
+
+    /// Sets them.
+    pub fn update(&self, lag: Lag) {
+        self.events.set(signed(lag.events));
+        let millis = u64::try_from(lag.millis).unwrap_or(0);
+        self.seconds.set(Duration::from_millis(millis).as_secs_f64());
     }
 }
 

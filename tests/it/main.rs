@@ -41,5 +41,6 @@ mod reloading;
 mod serving;
 mod shaping;
 mod stopping;
+mod supervision;
 mod upstream;
 mod withdrawn;

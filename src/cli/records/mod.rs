@@ -1,8 +1,10 @@
-//! `helan records tail` and `helan records query`: what the records say, to people and programs.
+//! `helan records tail`, `query` and `rebuild`: what the records say, to people and programs.
 
 mod counted;
 
 mod progress;
+
+mod rebuild;
 
 mod text;
 
@@ -16,11 +18,13 @@ use uuid::Uuid;
 
 use self::counted::Counted;
 use self::progress::Progress;
+pub use self::rebuild::RebuildArgs;
 use self::text::{CallLine, Content, HEADING};
 pub use super::places::Folder;
 use crate::config::problem::BadConfiguration;
 use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
 use crate::journal::{ALLOWED, Decided, Event, Finished, ReadError, Reader, Record};
+use crate::supervision::RebuildError;
 
 /// How long a following `tail` waits before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -38,6 +42,8 @@ pub enum Records {
     Tail(TailArgs),
     /// Calls, decision and end together, and other events.
     Query(QueryArgs),
+    /// The roll-ups anew, from the records.
+    Rebuild(RebuildArgs),
 }
 
 /// Shows what was asked for.
@@ -45,6 +51,7 @@ pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> 
     match records {
         Records::Tail(args) => tail(args, out),
         Records::Query(args) => query(args, out),
+        Records::Rebuild(args) => rebuild::rebuild(args, out),
     }
 }
 
@@ -115,6 +122,9 @@ pub enum RecordsError {
     /// The reader of our output went away, or its disk is full.
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
+    /// The roll-ups could not be built.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
     /// What could be read was shown, but not all could be.
     #[error("the records are not sound; first problems:\n{}", .0.join("\n"))]
     Unsound(Vec<String>),
@@ -414,6 +424,7 @@ fn sound(record: Result<Record, ReadError>, problems: &mut Vec<String>) -> Optio
     }
 }
 
-fn finish(problems: Vec<String>) -> Result<(), RecordsError> {
+fn finish(mut problems: Vec<String>) -> Result<(), RecordsError> {
+    problems.truncate(REPORTED);
     if problems.is_empty() { Ok(()) } else { Err(RecordsError::Unsound(problems)) }
 }

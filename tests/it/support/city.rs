@@ -183,6 +183,13 @@ impl Served {
         Self { child, log }
     }
 
+    /// Asks it to stop and waits for its end.
+    pub fn end(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        eventually("the node's end", Duration::from_secs(20), || self.child.try_wait().unwrap());
+    }
+
     /// Ends it at once, as a power cut would.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();

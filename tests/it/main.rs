@@ -23,6 +23,7 @@ mod checking;
 mod decisions;
 mod demo;
 mod deployment;
+mod detecting;
 mod faults;
 mod identify;
 mod invariants;

@@ -24,6 +24,7 @@ mod console;
 mod decisions;
 mod demo;
 mod deployment;
+mod detecting;
 mod faults;
 mod identify;
 mod invariants;

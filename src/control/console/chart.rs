@@ -62,14 +62,33 @@ struct Chart<'a> {
 const TOP: u64 = 8;
 const BOTTOM: u64 = 24;
 
+/// How much of a wide screen a chart takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// One of two columns.
+    Half,
+    /// All of it.
+    Whole,
+}
+
+impl Extent {
+    /// Width, height and labels of a drawing for it.
+    fn frame(self) -> (u64, u64, usize) {
+        match self {
+            Self::Half => (720, 220, 12),
+            Self::Whole => (1_240, 220, 15),
+        }
+    }
+}
+
 /// Stacked columns as HTML.
 pub(super) fn columns(
-    title: &str,
+    (title, extent): (&str, Extent),
     axis: &str,
     (names, t): (&[&'static str], &Texts),
     rows: &[Column],
 ) -> String {
-    let drawings = [draw("wide", (720, 220, 12), rows), draw("slim", (340, 200, 5), rows)];
+    let drawings = [draw("wide", extent.frame(), rows), draw("slim", (340, 200, 5), rows)];
     let chart = Chart {
         title,
         said: said(title, names, rows),
@@ -253,7 +272,7 @@ mod tests {
             }
         }
         let t = Lang::English.texts();
-        let html = columns("Calls <today>", "Hour", (&["Answered", "Refused"], t), &rows);
+        let html = columns(("Calls <today>", Extent::Half), "Hour", (&["Answered", "Refused"], t), &rows);
         assert!(html.contains("12,345") && html.contains("role=\"img\""), "{html}");
         assert!(!html.contains("<today>") && !html.contains("style="), "{html}");
     }
@@ -261,7 +280,7 @@ mod tests {
     #[test]
     fn a_chart_of_nothing_is_drawn_too() {
         let t = Lang::Chinese.texts();
-        assert!(columns("x", "y", (&[], t), &[]).contains("<svg"));
+        assert!(columns(("x", Extent::Whole), "y", (&[], t), &[]).contains("<svg"));
         assert!(ranks("x", "y", ("空", t), (&[], 0)).contains("空"));
     }
 }

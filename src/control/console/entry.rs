@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::chart::Extent;
 use super::freeze;
 use super::grant::{self, organization};
 use super::overview::{Figure, is_stale};
@@ -118,7 +119,7 @@ pub(super) fn one(seen: &Seen, id: &EntryId) -> Result<String, Trouble> {
         ),
         freeze: freeze::part(seen, &Frozen::Entry(id.clone()))?,
         figures: figures(seen, &traffic, &source.entry),
-        calls: traffic.chart(t.calls_by_day, (traffic.days(30), Step::Day), &filter),
+        calls: traffic.chart((t.calls_by_day, Extent::Whole), (traffic.days(30), Step::Day), &filter),
         users: traffic.busiest((t.who_uses, t.consumer), (week, Dimension::Consumer), &filter),
         refusals: traffic.refusals(week, &filter),
         grants: grant::table(seen, &traffic, &grants)?,
@@ -174,15 +175,17 @@ fn facts(seen: &Seen, source: &EntrySource) -> Vec<(&'static str, String)> {
     let (t, lang) = (seen.t(), seen.lang());
     let entry = &source.entry;
     let modes = list(entry.sharing.modes.iter().map(|mode| mode.word(lang)), lang);
+    let purposes = entry.sharing.purposes.iter();
+    let purposes = list(purposes.map(|one| words::purpose(one.as_str(), lang)), lang);
     let mut facts = vec![
         (t.identifier, entry.id.to_string()),
         (t.code, entry.code.clone()),
         (t.summary, entry.summary.clone()),
-        (t.domain, entry.domain.clone()),
+        (t.domain, words::field(&entry.domain, lang).to_owned()),
         (t.format, entry.format.clone()),
         (t.sharing_class, entry.sharing.class.word(lang).to_owned()),
         (t.modes, modes),
-        (t.purposes, list(entry.sharing.purposes.iter().map(ToString::to_string), lang)),
+        (t.purposes, purposes),
         (t.opening_class, entry.opening.class.word(lang).to_owned()),
         (t.update_cycle, entry.update.word(lang).to_owned()),
         (t.published, entry.published.to_string()),

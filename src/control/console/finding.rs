@@ -260,7 +260,10 @@ fn cited(t: &Texts, evidence: &Evidence) -> Cited {
                 text: format!("{} {seq} · {transaction}", t.number),
                 href: format!("/console/records/{transaction}"),
             },
-            None => Cited { text: format!("{} {seq}", t.number), href: String::new() },
+            None => {
+                let text = format!("{} {seq}", t.number);
+                Cited { text, href: format!("/console/records/{seq}") }
+            }
         },
         Evidence::File { path, hash } => {
             Cited { text: format!("{path} · sha256 {hash}"), href: String::new() }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 
+use super::chart::Extent;
 use super::freeze;
 use super::page::{Seen, Shell, Trouble};
 use super::show;
@@ -152,7 +153,7 @@ pub(super) fn one(seen: &Seen, id: &GrantId) -> Result<String, Trouble> {
         entry: (entry(&sources, grant), format!("/console/entries/{}", grant.entry)),
         facts: facts(seen, &sources, grant),
         limits: limits(seen, &traffic, grant),
-        calls: traffic.chart(t.calls_by_day, (traffic.days(30), Step::Day), &filter),
+        calls: traffic.chart((t.calls_by_day, Extent::Whole), (traffic.days(30), Step::Day), &filter),
         items: items(seen, &traffic, (&sources, grant)),
         agreement: agreement(seen, &sources, grant),
         approvals: approvals.collect(),
@@ -167,11 +168,13 @@ fn facts(seen: &Seen, sources: &Sources, grant: &Grant) -> Vec<(&'static str, St
         let known = sources.matters.get(code);
         known.map_or_else(|| code.to_string(), |matter| matter.name.clone())
     });
+    let purposes = grant.purposes.iter();
+    let purposes = list(purposes.map(|one| words::purpose(one.as_str(), lang)), lang);
     let mut facts = vec![
         (t.state, grant.state.word(lang).to_owned()),
         (t.term, show::term(&grant.term)),
         (t.applications, list(grant.applications.iter().map(ToString::to_string), lang)),
-        (t.purposes, list(grant.purposes.iter().map(ToString::to_string), lang)),
+        (t.purposes, purposes),
         (t.matters, list(matters, lang)),
         (t.modes, list(grant.modes.iter().map(|mode| mode.word(lang)), lang)),
         (t.scope, list(grant.scope.iter().map(scope), lang)),

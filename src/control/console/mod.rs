@@ -148,6 +148,7 @@ fn make(seen: &Seen, page: &Page) -> Result<String, Trouble> {
         Page::Finding(id) => finding::one(seen, id),
         Page::Records => record::all(seen),
         Page::Record(transaction) => record::one(seen, *transaction),
+        Page::Numbered(seq) => record::numbered(seen, *seq),
         Page::Health => health::health(seen),
     }
 }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::chart::Extent;
 use super::freeze;
 use super::grant;
 use super::page::{Seen, Shell, Trouble};
@@ -147,8 +148,8 @@ pub(super) fn one(seen: &Seen, id: &OrganizationId) -> Result<String, Trouble> {
             (t.region, organization.region.clone()),
             (t.state, organization.state.word(lang).to_owned()),
         ],
-        served: traffic.chart(t.served, month, &as_provider),
-        called: traffic.chart(t.called, month, &as_consumer),
+        served: traffic.chart((t.served, Extent::Half), month, &as_provider),
+        called: traffic.chart((t.called, Extent::Half), month, &as_consumer),
         entries: entries_of(&sources, id).map(entry).collect(),
         given: grant::table(seen, &traffic, &given)?,
         held: grant::table(seen, &traffic, &held)?,

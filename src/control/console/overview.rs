@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::chart::Extent;
 use super::finding::{self, Row};
 use super::page::{Seen, Shell, Trouble};
 use super::show;
@@ -106,8 +107,8 @@ pub(super) fn overview(seen: &Seen) -> Result<String, Trouble> {
         t,
         unavailable: traffic.unavailable(),
         figures: figures(seen, &traffic, (open.len(), stale.len())),
-        today: traffic.chart(t.today_by_hour, (today, Step::Hour), &all),
-        week: traffic.chart(t.last_days, (week, Step::Day), &all),
+        today: traffic.chart((t.today_by_hour, Extent::Half), (today, Step::Hour), &all),
+        week: traffic.chart((t.last_days, Extent::Half), (week, Step::Day), &all),
         refusals: traffic.refusals(week, &all),
         entries: traffic.busiest(entries, (week, Dimension::Entry), &all),
         consumers: traffic.busiest(consumers, (week, Dimension::Consumer), &all),

@@ -112,6 +112,8 @@ pub(super) enum Page {
     Finding(String),
     Records,
     Record(Uuid),
+    /// The record of a number.
+    Numbered(u64),
     Health,
 }
 
@@ -143,7 +145,10 @@ impl Page {
             ("findings", "") => Self::Findings,
             ("findings", id) if !id.contains('/') => Self::Finding(id.to_owned()),
             ("records", "") => Self::Records,
-            ("records", id) => Self::Record(id.parse().ok()?),
+            ("records", id) => match id.parse() {
+                Ok(number) => Self::Numbered(number),
+                Err(_) => Self::Record(id.parse().ok()?),
+            },
             ("health", "") => Self::Health,
             _ => return None,
         })
@@ -156,7 +161,7 @@ impl Page {
             Self::Entries | Self::Entry(_) => Section::Entries,
             Self::Grants | Self::Grant(_) => Section::Grants,
             Self::Findings | Self::Finding(_) => Section::Findings,
-            Self::Records | Self::Record(_) => Section::Records,
+            Self::Records | Self::Record(_) | Self::Numbered(_) => Section::Records,
             Self::Health => Section::Health,
         }
     }
@@ -165,6 +170,7 @@ impl Page {
     pub(super) fn target(&self, asked: &Asked) -> Option<String> {
         match self {
             Self::Record(transaction) => Some(format!("record {transaction}")),
+            Self::Numbered(number) => Some(format!("record {number}")),
             Self::Finding(id) => Some(format!("finding {id}")),
             Self::Records => {
                 let mut named: Vec<_> =
@@ -515,7 +521,7 @@ mod tests {
             "/console/x",
             "/console/entries/police",
             "/console/entries/police/../x",
-            "/console/records/1",
+            "/console/records/-1",
             "/console/health/x",
             "/other",
         ] {

@@ -11,7 +11,7 @@ use super::search::{self, Call, Found, Wanted};
 use super::show;
 use super::texts::Texts;
 use super::traffic::Kind;
-use super::words::{Word as _, ending, list};
+use super::words::{self, Word as _, ending, list};
 use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
 use crate::journal::{AdminWrite, Decided, Finished};
 use crate::policy::Sources;
@@ -232,7 +232,7 @@ struct One {
     may_search: bool,
     outcome: String,
     class: &'static str,
-    transaction: Uuid,
+    transaction: String,
     text: String,
     remedy: String,
     decided: Vec<Fact>,
@@ -241,6 +241,24 @@ struct One {
     rules_changed: bool,
     command: String,
     leaves: Vec<(u64, String)>,
+}
+
+/// The record of this number, and all of its call.
+pub(super) fn numbered(seen: &Seen, seq: u64) -> Result<String, Trouble> {
+    let failed = |error: std::io::Error| {
+        tracing::error!(%error, "the console cannot read the records");
+        Trouble::Failed
+    };
+    let folder = &seen.admin.records;
+    let record = search::numbered(folder, seq).map_err(failed)?.ok_or(Trouble::NotFound)?;
+    match record.transaction {
+        Some(transaction) => one(seen, transaction),
+        None => {
+            let fact = Fact::new(seen.t().what, record.name);
+            let page = One { decided: vec![fact], leaves: vec![record.leaf], ..empty(seen, None) };
+            Ok(page.render()?)
+        }
+    }
 }
 
 /// One call, or one admin call.
@@ -277,7 +295,7 @@ fn of_call(seen: &Seen, transaction: Uuid, call: Call) -> One {
             admin.state.display()
         ),
         leaves: call.leaves,
-        ..empty(seen, transaction)
+        ..empty(seen, Some(transaction))
     }
 }
 
@@ -298,11 +316,11 @@ fn of_admin(seen: &Seen, transaction: Uuid, write: &AdminWrite, leaf: (u64, Stri
         class: if is_done { Kind::Answered.class() } else { Kind::Refused.class() },
         decided: facts,
         leaves: vec![leaf],
-        ..empty(seen, transaction)
+        ..empty(seen, Some(transaction))
     }
 }
 
-fn empty(seen: &Seen, transaction: Uuid) -> One {
+fn empty(seen: &Seen, transaction: Option<Uuid>) -> One {
     let records = Page::Records;
     One {
         s: seen.shell(seen.t().record),
@@ -310,7 +328,7 @@ fn empty(seen: &Seen, transaction: Uuid) -> One {
         may_search: records.section().may(seen.signed.role, &records),
         outcome: String::new(),
         class: "",
-        transaction,
+        transaction: transaction.map(|id| id.to_string()).unwrap_or_default(),
         text: String::new(),
         remedy: String::new(),
         decided: Vec::new(),
@@ -355,7 +373,8 @@ fn decided(seen: &Seen, decided: &Decided) -> Vec<Fact> {
     let path = decided.path.as_deref().unwrap_or_default();
     add(t.method, Some(format!("{} {path}", decided.method)), None);
     add(t.names_sent, Some(decided.parameters.join(", ")), None);
-    add(t.purposes, decided.purpose.as_ref().map(ToString::to_string), None);
+    let purpose = decided.purpose.as_ref();
+    add(t.purposes, purpose.map(|id| words::purpose(id.as_str(), lang).to_owned()), None);
     add(t.matters, decided.matter.as_ref().map(ToString::to_string), None);
     let hashed = |is_there: bool| is_there.then(|| t.hashed.to_owned());
     add(t.operator, hashed(decided.operator_hash.is_some()), None);

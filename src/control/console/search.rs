@@ -133,6 +133,28 @@ pub(super) fn one(folder: &Path, transaction: Uuid) -> io::Result<Option<Found>>
     Ok(call.map(|call| Found::Call(Box::new(call))))
 }
 
+/// A record as it stands, and the transaction it is about.
+#[derive(Debug)]
+pub(super) struct Numbered {
+    pub(super) name: String,
+    pub(super) transaction: Option<Uuid>,
+    pub(super) leaf: (u64, String),
+}
+
+/// The record of a number.
+pub(super) fn numbered(folder: &Path, seq: u64) -> io::Result<Option<Numbered>> {
+    let record = Reader::from_seq(folder, seq)?.flatten().next().filter(|found| found.seq == seq);
+    Ok(record.map(|record| {
+        let transaction = match record.event() {
+            Ok(Event::Decided(decided)) => Some(decided.transaction),
+            Ok(Event::Finished(finished)) => Some(finished.transaction),
+            Ok(Event::AdminWrite(write)) => Some(write.transaction),
+            Ok(_) | Err(_) => None,
+        };
+        Numbered { name: record.name().to_owned(), transaction, leaf: leaf(&record) }
+    }))
+}
+
 /// The latest calls that fit.
 pub(super) fn latest(folder: &Path, wanted: &Wanted, now: Timestamp) -> io::Result<Results> {
     let first = first_time(folder)?;
@@ -353,6 +375,9 @@ mod tests {
             assert_eq!((call.decided.transaction, call.leaves.len()), (id, 2));
             assert!(call.finished.is_some());
         }
+        let first = numbered(folder.path(), 2).unwrap().unwrap();
+        assert_eq!(first.leaf.0, 2);
+        assert!(numbered(folder.path(), 1_000_000).unwrap().is_none());
         assert!(one(folder.path(), Uuid::now_v7()).unwrap().is_none());
         assert!(one(folder.path(), Uuid::nil()).unwrap().is_none());
     }

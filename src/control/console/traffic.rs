@@ -1,6 +1,6 @@
 //! Figures of calls, from the roll-ups, in the shape that pages need.
 
-use super::chart::{Column, Rank, columns, ranks};
+use super::chart::{Column, Extent, Rank, columns, ranks};
 use super::page::Seen;
 use super::show;
 use super::words::ending;
@@ -153,7 +153,7 @@ impl<'s> Traffic<'s> {
     /// A chart of calls by hour or day, stacked by how they ended.
     pub(super) fn chart(
         &self,
-        title: &str,
+        (title, extent): (&str, Extent),
         (period, step): (Period, Step),
         filter: &Filter,
     ) -> String {
@@ -179,7 +179,7 @@ impl<'s> Traffic<'s> {
             })
             .collect();
         let axis = if step == Step::Day { t.day } else { t.hour };
-        columns(title, axis, (&[t.answered, t.refused, t.broke_off], t), &rows)
+        columns((title, extent), axis, (&[t.answered, t.refused, t.broke_off], t), &rows)
     }
 
     /// The reasons for refusals, the most frequent first.

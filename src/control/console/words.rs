@@ -157,6 +157,46 @@ pub(super) fn ending(outcome: &str, lang: Lang) -> Option<&'static str> {
     Some(lang.of(chinese, english))
 }
 
+/// A purpose of the exchange template (使用要求), else its id.
+pub(super) fn purpose(id: &str, lang: Lang) -> &str {
+    let chinese = match id {
+        "administrative-basis" => "行政依据",
+        "work-reference" => "工作参考",
+        "data-verification" => "数据校核",
+        "business-collaboration" => "业务协同",
+        _ => id,
+    };
+    lang.of(chinese, id)
+}
+
+/// A field of public interest (§22), else its id.
+pub(super) fn field(id: &str, lang: Lang) -> &str {
+    let chinese = match id {
+        "credit" => "信用",
+        "transport" => "交通",
+        "medical" => "医疗",
+        "health" => "卫生",
+        "employment" => "就业",
+        "social-security" => "社保",
+        "geography" => "地理",
+        "culture" => "文化",
+        "education" => "教育",
+        "science-tech" => "科技",
+        "resource" => "资源",
+        "agriculture" => "农业",
+        "environment" => "环境",
+        "work-safety" => "安监",
+        "finance" => "金融",
+        "quality" => "质量",
+        "statistics" => "统计",
+        "meteorology" => "气象",
+        "enterprise-reg" => "企业登记监管",
+        "other" => "其他",
+        _ => id,
+    };
+    lang.of(chinese, id)
+}
+
 /// A rule of law, cited.
 pub(super) fn basis(basis: &LegalBasis, lang: Lang) -> String {
     format!("《{}》{}（{}）", basis.title, basis.article, basis.rank.word(lang))

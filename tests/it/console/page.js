@@ -30,7 +30,7 @@ for (const id of new Set(ids)) if (ids.filter(i => i === id).length > 1) say(`id
 for (const name of ['aria-labelledby', 'aria-describedby', 'list'])
   for (const e of all(`[${name}]`))
     if (!document.getElementById(e.getAttribute(name))) say(`${name} leads nowhere`, e);
-for (const field of all('input:not([type=hidden]), select, textarea'))
+for (const field of all('input:not([type=hidden]):not([hidden]), select, textarea'))
   if (!field.labels.length || !field.labels[0].textContent.trim()) say('field without a label', field);
 for (const e of all('a, button, summary')) if (!e.textContent.trim()) say('nothing to read', e);
 for (const image of all('img')) if (!image.hasAttribute('alt')) say('image without alt', image);

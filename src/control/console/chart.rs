@@ -272,7 +272,8 @@ mod tests {
             }
         }
         let t = Lang::English.texts();
-        let html = columns(("Calls <today>", Extent::Half), "Hour", (&["Answered", "Refused"], t), &rows);
+        let html =
+            columns(("Calls <today>", Extent::Half), "Hour", (&["Answered", "Refused"], t), &rows);
         assert!(html.contains("12,345") && html.contains("role=\"img\""), "{html}");
         assert!(!html.contains("<today>") && !html.contains("style="), "{html}");
     }

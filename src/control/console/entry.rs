@@ -119,7 +119,11 @@ pub(super) fn one(seen: &Seen, id: &EntryId) -> Result<String, Trouble> {
         ),
         freeze: freeze::part(seen, &Frozen::Entry(id.clone()))?,
         figures: figures(seen, &traffic, &source.entry),
-        calls: traffic.chart((t.calls_by_day, Extent::Whole), (traffic.days(30), Step::Day), &filter),
+        calls: traffic.chart(
+            (t.calls_by_day, Extent::Whole),
+            (traffic.days(30), Step::Day),
+            &filter,
+        ),
         users: traffic.busiest((t.who_uses, t.consumer), (week, Dimension::Consumer), &filter),
         refusals: traffic.refusals(week, &filter),
         grants: grant::table(seen, &traffic, &grants)?,

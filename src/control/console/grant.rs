@@ -153,7 +153,11 @@ pub(super) fn one(seen: &Seen, id: &GrantId) -> Result<String, Trouble> {
         entry: (entry(&sources, grant), format!("/console/entries/{}", grant.entry)),
         facts: facts(seen, &sources, grant),
         limits: limits(seen, &traffic, grant),
-        calls: traffic.chart((t.calls_by_day, Extent::Whole), (traffic.days(30), Step::Day), &filter),
+        calls: traffic.chart(
+            (t.calls_by_day, Extent::Whole),
+            (traffic.days(30), Step::Day),
+            &filter,
+        ),
         items: items(seen, &traffic, (&sources, grant)),
         agreement: agreement(seen, &sources, grant),
         approvals: approvals.collect(),

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use helan::domain::{
     ApplicationId, Budget, EntryId, GrantId, ItemName, MatterCode, OrganizationId, Timestamp, Zone,
 };
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{
     ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, KeyedHash, Ticket,
 };
@@ -66,6 +67,7 @@ fn write(dir: &Path) {
         budgets: [(Zone::Sharing, budget)].into(),
         node: "north".to_owned(),
         clock: Clock::system(),
+        tree: TreeOptions::signed_by(Signer::new("bench/records", &[7; 32])),
     })
     .unwrap();
     let mut last: Option<Ticket> = None;

@@ -52,7 +52,7 @@ fn wait_for(city: &City, wanted: &str) -> Value {
 fn admin_token(city: &City) -> String {
     let folder = city.work().join("keys");
     let output = Command::new(program())
-        .args(["keys", "admin", "--name", "auditor-1", "--folder"])
+        .args(["keys", "admin", "--name", "auditor-1", "--role", "security", "--folder"])
         .arg(folder)
         .output()
         .unwrap();

@@ -12,7 +12,7 @@ use super::show;
 use super::texts::Texts;
 use super::traffic::Kind;
 use super::words::{self, Word as _, ending, list};
-use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
+use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp, Zone};
 use crate::journal::{AdminWrite, Decided, Finished};
 use crate::policy::Sources;
 
@@ -216,7 +216,8 @@ fn said(seen: &Seen, outcome: &str) -> String {
 fn caller(seen: &Seen, sources: &Sources, decided: &Decided) -> String {
     match &decided.organization {
         Some(id) => organization(sources, id.as_str()),
-        None => seen.t().the_public.to_owned(),
+        None if decided.zone == Zone::Opening => seen.t().the_public.to_owned(),
+        None => seen.t().not_proved.to_owned(),
     }
 }
 

@@ -140,6 +140,8 @@ texts! {
     busiest_consumers: "调用最多的单位（近七日）", "Busiest consumers, seven days";
     no_entry: "未指明目录", "No entry";
     the_public: "社会公众", "The public";
+    not_proved: "身份未证明", "Not proved";
+    nobody_known: "社会公众与身份未证明者", "The public and whoever was not proved";
     no_calls: "没有调用。", "No calls.";
     stale_entries: "超期未更新的目录", "Stale entries";
     no_stale: "没有超期未更新的目录。", "No entry is known to be stale.";

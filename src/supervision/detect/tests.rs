@@ -209,6 +209,7 @@ impl Planted {
             time: self.now,
             transaction: Uuid::from_u128(1),
             by: "auditor".to_owned(),
+            role: None,
             action: action.to_owned(),
             target: Some(finding.to_owned()),
             reason: Some("looked at".to_owned()),
@@ -285,7 +286,7 @@ fn every_detector_has_a_name_and_an_article() {
     let mut seen = BTreeMap::new();
     for detector in super::Detector::ALL {
         assert!(seen.insert(detector.id(), ()).is_none());
-        for profile in crate::domain::ProfileId::ALL {
+        for profile in ProfileId::ALL {
             assert!(!super::law::articles(*detector, profile).is_empty(), "{detector}");
         }
     }

@@ -92,7 +92,7 @@ impl Rollups {
         filter: &Filter,
     ) -> Result<Vec<Point>, StoreError> {
         let piece = period.touched(step);
-        self.bounded(piece.count())?;
+        bounded(piece.count())?;
         let mut sums = self.sum(&[piece], filter, |_, at, _| at)?;
         let mut points = Vec::new();
         let mut at = piece.from;
@@ -181,13 +181,13 @@ impl Rollups {
         Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
-    fn bounded(&self, asked: u64) -> Result<(), StoreError> {
-        if asked > MOST { Err(StoreError::TooFine { asked, most: MOST }) } else { Ok(()) }
-    }
-
     fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError {
         store::sqlite(&self.path, "read")
     }
+}
+
+fn bounded(asked: u64) -> Result<(), StoreError> {
+    if asked > MOST { Err(StoreError::TooFine { asked, most: MOST }) } else { Ok(()) }
 }
 
 fn key(known: &Known, dimensions: &[Dimension], series: i64) -> Vec<i64> {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::domain::Timestamp;
@@ -49,9 +50,9 @@ pub(super) struct Finished<'l> {
     #[serde(default)]
     pub(super) bytes: u64,
     #[serde(borrow, default)]
-    pub(super) items: Vec<Cow<'l, str>>,
+    pub(super) items: Option<&'l RawValue>,
     #[serde(borrow, default)]
-    pub(super) masked: Vec<Cow<'l, str>>,
+    pub(super) masked: Option<&'l RawValue>,
     #[serde(default)]
     pub(super) rows: Option<u64>,
     #[serde(default)]

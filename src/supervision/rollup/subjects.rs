@@ -51,7 +51,9 @@ impl Subjects {
     /// Adds what was kept; none if it is not whole.
     pub(in crate::supervision) fn merge_encoded(&mut self, bytes: &[u8]) -> Option<()> {
         let (numbers, []) = bytes.as_chunks::<8>() else { return None };
-        numbers.iter().for_each(|number| self.add(u64::from_be_bytes(*number)));
+        for number in numbers {
+            self.add(u64::from_be_bytes(*number));
+        }
         Some(())
     }
 }

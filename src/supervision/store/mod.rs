@@ -7,8 +7,9 @@ mod load;
 mod schema;
 mod write;
 
-use std::fs::File;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -95,17 +96,14 @@ impl StoreError {
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {
-    match error {
-        rusqlite::Error::SqliteFailure(failure, _) => {
-            matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-        }
-        // A value of another type than this program writes.
+    let is_other_type = matches!(
+        error,
         rusqlite::Error::FromSqlConversionFailure(..)
-        | rusqlite::Error::IntegralValueOutOfRange(..)
-        | rusqlite::Error::InvalidColumnType(..) => true,
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the library adds to its errors")]
-        _ => false,
-    }
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+    );
+    let code = error.sqlite_error_code();
+    is_other_type || matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// How a store is written.
@@ -128,6 +126,11 @@ impl Store {
     /// Opens a store, or makes an empty one.
     pub(super) fn open(path: &Path, care: Care) -> Result<Self, StoreError> {
         let failed = |doing| sqlite(path, doing);
+        make(path).map_err(|cause| StoreError::Io {
+            path: path.to_owned(),
+            doing: "make",
+            cause,
+        })?;
         let connection = Connection::open(path).map_err(failed("open"))?;
         connection.busy_timeout(PATIENCE).map_err(failed("open"))?;
         let is_new = is_empty(&connection).map_err(failed("open"))?;
@@ -157,6 +160,15 @@ impl Store {
         let synced = File::open(&path).and_then(|file| file.sync_all());
         synced.map_err(|cause| StoreError::Io { path, doing: "sync", cause })
     }
+}
+
+/// Makes an empty file that only its owner may read; SQLite gives what it puts beside it the same rights.
+fn make(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    Ok(())
 }
 
 /// Opens a store to be read, beside whoever writes it.

@@ -232,7 +232,8 @@ impl<'s> Traffic<'s> {
                 Rank { name, code: String::new(), href, count }
             }
             None => {
-                let nobody = if dimension == Dimension::Entry { t.no_entry } else { t.nobody_known };
+                let nobody =
+                    if dimension == Dimension::Entry { t.no_entry } else { t.nobody_known };
                 let name = if id.is_empty() { nobody.to_owned() } else { id };
                 Rank { name, code: String::new(), href: String::new(), count }
             }

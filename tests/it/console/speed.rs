@@ -43,7 +43,7 @@ fn the_place_of_a_time_is_found_without_reading_what_stands_before_it() {
         let near = Reader::since(folder.path(), wanted).unwrap();
         let before = near.flatten().take_while(|record| record.time() < Some(wanted)).count();
         let took = begun.elapsed();
-        println!("call {number} of {CALLS}: {before} records read before it, {took:?}");
+        eprintln!("call {number} of {CALLS}: {before} records read before it, {took:?}");
         assert!(before < 2_000, "{before} records were read");
         assert!(took < Duration::from_millis(100), "{took:?}");
     }

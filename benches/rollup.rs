@@ -14,7 +14,7 @@ use helan::domain::{
 };
 use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{
-    ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, KeyedHash, Ticket,
+    ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, KeyedHash, Ticket,
 };
 use helan::supervision::{Dimension, Filter, Period, Rollups, Step, rebuild};
 use rusqlite::Connection;
@@ -68,6 +68,7 @@ fn write(dir: &Path) {
         node: "north".to_owned(),
         clock: Clock::system(),
         tree: TreeOptions::signed_by(Signer::new("bench/records", &[7; 32])),
+        keep: Keep::default(),
     })
     .unwrap();
     let mut last: Option<Ticket> = None;

@@ -221,6 +221,8 @@ pub struct JournalConfig {
     pub origin: Option<String>,
     /// Folder that gets a copy of the latest checkpoint, best on another machine.
     pub checkpoints: Option<PathBuf>,
+    /// Days that records are kept, where that is longer than the profiles of the zones demand.
+    pub keep_days: Option<u32>,
 }
 
 impl Default for JournalConfig {
@@ -231,6 +233,7 @@ impl Default for JournalConfig {
             free_bytes: 256 << 20,
             origin: None,
             checkpoints: None,
+            keep_days: None,
         }
     }
 }

@@ -43,7 +43,8 @@ impl Readiness {
         self.0.store(ready, Ordering::Release);
     }
 
-    pub(super) fn is_ready(&self) -> bool {
+    /// Whether callers should be sent here.
+    pub fn is_ready(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }

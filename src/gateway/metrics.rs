@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use crate::domain::{EntryId, Timestamp, Zone};
+use crate::gateway::refusal::Blame;
 
 /// Entries that get a label of their own; the rest share `other`.
 const WIDE: usize = 2_000;
@@ -18,6 +19,7 @@ const WIDE: usize = 2_000;
 pub struct Metrics {
     requests: IntCounterVec,
     refusals: IntCounterVec,
+    faults: IntCounterVec,
     answered: IntCounterVec,
     duration: HistogramVec,
     upstream_duration: HistogramVec,
@@ -33,6 +35,8 @@ pub struct Metrics {
     view_loaded: IntGaugeVec,
     view_failed: IntGauge,
     policy_problems: IntGauge,
+    policy_files: IntGauge,
+    policy_warnings: IntGauge,
 }
 
 /// Entries with a label of their own, and those without.
@@ -75,6 +79,7 @@ pub struct ZoneMetrics {
     /// Answers fetched though they could be kept.
     pub misses: IntCounter,
     requests: [IntCounter; 3],
+    faults: [IntCounter; 4],
 }
 
 /// How a call ended, for counters.
@@ -89,6 +94,12 @@ pub enum Ending {
 }
 
 impl ZoneMetrics {
+    /// Counts a call that was refused or broke off by who has to act.
+    pub fn blamed(&self, blame: Blame) {
+        let counts = Blame::ALL.iter().zip(&self.faults);
+        counts.filter(|(one, _)| **one == blame).for_each(|(_, count)| count.inc());
+    }
+
     /// Counts a call by how it ended.
     pub fn ended(&self, ending: Ending) {
         let [answered, refused, broken] = &self.requests;
@@ -141,6 +152,11 @@ impl Metrics {
                 &["zone", "outcome"],
             )?,
             refusals: counter("helan_refusals_total", "Refusals by code.", &["zone", "code"])?,
+            faults: counter(
+                "helan_faults_total",
+                "Requests that were refused or broke off, by who has to act.",
+                &["zone", "blame"],
+            )?,
             answered: counter(
                 "helan_answers_total",
                 "Answers given, refusals included.",
@@ -202,6 +218,14 @@ impl Metrics {
                 "helan_policy_problems",
                 "Errors in the policies as last read.",
             )?,
+            policy_files: gauge(
+                "helan_policy_refused_files",
+                "Files with errors in the policies as last read.",
+            )?,
+            policy_warnings: gauge(
+                "helan_policy_warnings",
+                "Breaches of law and likely mistakes in the policies in force.",
+            )?,
         })
     }
 
@@ -232,6 +256,7 @@ impl Metrics {
             hits: self.cache.with_label_values(&[zone, "hit"]),
             misses: self.cache.with_label_values(&[zone, "miss"]),
             requests: [ended("answered"), ended("refused"), ended("broken")],
+            faults: Blame::ALL.map(|blame| self.faults.with_label_values(&[zone, blame.as_str()])),
         }
     }
 
@@ -248,16 +273,23 @@ impl Metrics {
         self.view_loaded.with_label_values(&zone).set(now.millis().div_euclid(1000));
     }
 
-    /// Notes that the policies on disk cannot be put in force, for so many errors.
-    pub fn policies_refused(&self, errors: usize) {
+    /// Notes that the policies on disk cannot be put in force, for so many errors in so many files.
+    pub fn policies_refused(&self, errors: usize, files: usize) {
         self.view_failed.set(1);
         self.policy_problems.set(i64::try_from(errors).unwrap_or(i64::MAX));
+        self.policy_files.set(i64::try_from(files).unwrap_or(i64::MAX));
+    }
+
+    /// Notes how many warnings there are about what is in force.
+    pub fn policies_warn(&self, warnings: usize) {
+        self.policy_warnings.set(i64::try_from(warnings).unwrap_or(i64::MAX));
     }
 
     /// Notes that what is on disk is in force.
     pub fn policies_in_force(&self) {
         self.view_failed.set(0);
         self.policy_problems.set(0);
+        self.policy_files.set(0);
     }
 
     /// The label an entry is counted under: its own while there is room.

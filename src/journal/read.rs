@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
+use super::carried::Carried;
 use super::event::Event;
+use super::keep::head;
 use super::lines::Lines;
-use super::near;
 use super::recover::name_of;
-use super::segment;
+use super::{seek, segment};
 use crate::domain::Timestamp;
 
 /// How much earlier than another a record may stand that happened at the same time.
@@ -36,15 +37,23 @@ impl Record {
         std::str::from_utf8(name).unwrap_or_default()
     }
 
-    /// When it happened.
+    /// When it happened, without a look at the rest.
     pub fn time(&self) -> Option<Timestamp> {
-        near::time_of(&self.json)
+        time_of(&self.json)
     }
 
     /// What it says.
     pub fn event(&self) -> Result<Event, serde_json::Error> {
         serde_json::from_slice(&self.json)
     }
+}
+
+/// The first time that stands in an event is when it happened.
+pub(super) fn time_of(json: &[u8]) -> Option<Timestamp> {
+    let mark = b",\"time\":\"";
+    let after = memmem::find(json, mark)?.saturating_add(mark.len());
+    let text = json.get(after..)?.split(|byte| *byte == b'"').next()?;
+    Timestamp::parse(std::str::from_utf8(text).ok()?).ok()
 }
 
 /// What is wrong with a folder of records. Reading goes on behind it.
@@ -103,16 +112,44 @@ enum Look {
 }
 
 impl Reader {
-    /// Reads a folder from its first record.
+    /// Reads a folder from its first record. If that is not number 1, a `retired` event must say so.
     pub fn open(folder: &Path) -> io::Result<Self> {
+        let mut reader = Self::listed(folder)?;
+        let first = reader.later.front().map_or(1, |(first, _)| *first);
+        if first > 1 {
+            let retired = Carried::read(folder)?.retired;
+            reader.expected = Some(retired.saturating_add(1).min(first));
+        }
+        Ok(reader)
+    }
+
+    fn listed(folder: &Path) -> io::Result<Self> {
         let later = segment::list(folder)?.into();
         let folder = folder.to_owned();
         Ok(Self { folder, current: None, later, expected: None, from: 0, held: None })
     }
 
+    /// Reads a folder from the place where `time` began: all that was written since, and not much
+    /// before.
+    pub fn since(folder: &Path, time: Timestamp) -> io::Result<Self> {
+        let mut reader = Self::listed(folder)?;
+        let time = time.plus_millis(-ASIDE_MS);
+        let begun = reader
+            .later
+            .partition_point(|(_, path)| head(path).is_some_and(|head| head.time < time));
+        reader.later.drain(..begun.saturating_sub(1));
+        if begun > 0
+            && matches!(reader.next_segment()?, Look::Again)
+            && let Some((_, _, lines)) = &mut reader.current
+        {
+            seek::seek(lines, time)?;
+        }
+        Ok(reader)
+    }
+
     /// Reads a folder from this number on; segments before the one that holds it are not opened.
     pub fn from_seq(folder: &Path, seq: u64) -> io::Result<Self> {
-        let mut reader = Self::open(folder)?;
+        let mut reader = Self::listed(folder)?;
         let begun = reader.later.partition_point(|(first, _)| *first <= seq);
         reader.later.drain(..begun.saturating_sub(1));
         reader.from = seq;
@@ -122,31 +159,12 @@ impl Reader {
     /// The first number in a folder and when it was written; none if there is no record that can be read.
     pub fn begins(folder: &Path) -> io::Result<Option<(u64, Timestamp)>> {
         let first = segment::list(folder)?.into_iter().next();
-        Ok(first.and_then(|(first, path)| Some((first, head_time(&path)?))))
-    }
-
-    /// Reads a folder from the place where `time` began: all that was written since, and not much
-    /// before.
-    pub fn since(folder: &Path, time: Timestamp) -> io::Result<Self> {
-        let mut reader = Self::open(folder)?;
-        let time = time.plus_millis(-ASIDE_MS);
-        let begun = reader
-            .later
-            .partition_point(|(_, path)| head_time(path).is_some_and(|head| head < time));
-        reader.later.drain(..begun.saturating_sub(1));
-        if let Some((_, path)) = reader.later.front().filter(|_| begun > 0) {
-            let offset = near::begin(path, time)?;
-            reader.next_segment()?;
-            if let Some((_, _, lines)) = &mut reader.current {
-                lines.seek(offset)?;
-            }
-        }
-        Ok(reader)
+        Ok(first.and_then(|(first, path)| Some((first, head(&path)?.time))))
     }
 
     /// Reads the last segments of a folder, at least `count` records if there are so many.
     pub fn last(folder: &Path, count: u64) -> io::Result<Self> {
-        let mut reader = Self::open(folder)?;
+        let mut reader = Self::listed(folder)?;
         let end = reader.later.back().map_or(0, |(first, _)| *first);
         let begun = reader.later.partition_point(|(first, _)| first.saturating_add(count) <= end);
         reader.later.drain(..begun.saturating_sub(1));
@@ -188,7 +206,7 @@ impl Reader {
         if was_last {
             self.find_later()?;
         }
-        let Some((_, path, lines)) = &mut self.current else { return Ok(Look::End) };
+        let Some((_, _, lines)) = &mut self.current else { return Ok(Look::End) };
         let Some((next, _)) = self.later.front() else {
             let here = lines.offset;
             let is_torn = lines.is_blank() || !lines.is_confirmed()?;
@@ -207,7 +225,7 @@ impl Reader {
             lines.seek(here)?;
             return Ok(Look::Again);
         }
-        if self.expected == Some(*next) || lines.offset >= path.metadata()?.len() {
+        if self.expected == Some(*next) || lines.offset >= lines.length()? {
             self.current = None;
             return Ok(Look::Again);
         }
@@ -232,8 +250,12 @@ impl Reader {
             self.find_later()?;
         }
         let Some((first, path)) = self.later.pop_front() else { return Ok(Look::End) };
-        let lines = Lines::open(&path)?;
-        self.current = Some((first, path, lines));
+        match Lines::open(&path) {
+            Ok(lines) => self.current = Some((first, path, lines)),
+            // Its time was over since the folder was looked at.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.expected = None,
+            Err(error) => return Err(error),
+        }
         Ok(Look::Again)
     }
 
@@ -284,7 +306,7 @@ pub struct SegmentFile {
 impl SegmentFile {
     /// When it was started, if that can be read.
     pub fn begun(&self) -> Option<Timestamp> {
-        head_time(&self.path)
+        head(&self.path).map(|head| head.time)
     }
 }
 
@@ -292,12 +314,4 @@ impl SegmentFile {
 pub fn segments(folder: &Path) -> io::Result<Vec<SegmentFile>> {
     let all = segment::list(folder)?;
     Ok(all.into_iter().map(|(first, path)| SegmentFile { first, path }).collect())
-}
-
-/// When a segment was started, if that can be read.
-fn head_time(path: &Path) -> Option<Timestamp> {
-    let mut lines = Lines::open(path).ok()?;
-    let is_whole = lines.advance().ok()?;
-    let frame = lines.frame().filter(|_| is_whole)?;
-    serde_json::from_slice::<Event>(frame.json).ok().map(|event| event.time())
 }

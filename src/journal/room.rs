@@ -4,10 +4,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::clock::monotonic;
-use crate::domain::Budget;
+use crate::domain::{Budget, Zone};
 
 /// Over how long the bytes a second are averaged.
 const MINUTE_NS: u64 = 60_000_000_000;
+
+/// How much of its budget a zone uses, in thousandths; at 1000 its calls are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetUse {
+    /// Whose budget.
+    pub zone: Zone,
+    /// Of the bytes that may be promised or wait.
+    pub pending: u32,
+    /// Of the bytes of a minute.
+    pub rate: u32,
+}
 
 /// What one zone has in the journal.
 #[derive(Debug)]
@@ -56,9 +67,24 @@ impl Room {
         self.pending.load(Ordering::Relaxed)
     }
 
+    /// How much is used.
+    pub(super) fn used(&self, zone: Zone) -> BudgetUse {
+        let ahead = self.due.load(Ordering::Relaxed).saturating_sub(self.now());
+        BudgetUse {
+            zone,
+            pending: permille(self.pending(), self.budget.pending_bytes),
+            rate: permille(ahead, MINUTE_NS),
+        }
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+fn permille(part: u64, whole: u64) -> u32 {
+    let permille = u128::from(part) * 1000 / u128::from(whole.max(1));
+    u32::try_from(permille).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -71,6 +97,7 @@ mod tests {
 
         assert!(room.take(60));
         assert!(!room.take(60));
+        assert_eq!(room.used(Zone::Sharing).pending, 600);
         room.give(60);
         assert!(room.take(100));
     }
@@ -83,5 +110,7 @@ mod tests {
         assert!(room.take(1));
         room.spend(200);
         assert!(!room.take(1));
+        let used = room.used(Zone::Opening).rate;
+        assert!((1_300..=1_332).contains(&used), "80 s of bytes over 60 s: {used}");
     }
 }

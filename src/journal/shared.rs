@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use super::clock::Clock;
+use super::clock::{Clock, monotonic};
 use super::event::{Event, Uncounted};
 use super::frame::encode;
 use super::queue::{Item, Kind, Queue};
-use super::room::Room;
+use super::room::{BudgetUse, Room};
 use super::settled::{Settled, lock};
 use crate::domain::{Budget, Timestamp, Zone};
 
@@ -36,6 +37,23 @@ pub struct Stats {
     pub uncounted: u64,
     /// Whether calls can be recorded now.
     pub healthy: bool,
+    /// Events handed over and not yet settled.
+    pub waiting: u64,
+    /// Milliseconds since something was last made durable, or since start.
+    pub sync_age_ms: u64,
+    /// The disk that the records are on.
+    pub disk: Disk,
+}
+
+/// A disk as it was when it was last looked at, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// What it can still take.
+    pub free: u64,
+    /// How large it is.
+    pub size: u64,
+    /// What has to stay free, or calls are refused.
+    pub floor: u64,
 }
 
 /// Counted by the journal thread, read by anybody.
@@ -48,6 +66,9 @@ pub(super) struct Counts {
     pub(super) syncs: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) sync_us: AtomicU64,
+    /// When, in milliseconds from the beginning.
+    synced_ms: AtomicU64,
+    pub(super) disk: [AtomicU64; 3],
     uncounted: AtomicU64,
 }
 
@@ -56,6 +77,7 @@ type Uncounteds = BTreeMap<Zone, (Timestamp, BTreeMap<Cow<'static, str>, u64>)>;
 
 #[derive(Debug)]
 pub(super) struct Shared {
+    began: Instant,
     pub(super) queue: Queue,
     pub(super) settled: Arc<Settled>,
     pub(super) clock: Clock,
@@ -72,6 +94,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(budgets: &BTreeMap<Zone, Budget>, clock: Clock) -> Self {
         Self {
+            began: monotonic(),
             queue: Queue::default(),
             settled: Arc::default(),
             clock,
@@ -158,8 +181,24 @@ impl Shared {
         ticket
     }
 
+    /// Notes that something was made durable at this moment.
+    pub(super) fn synced(&self, at: Instant) {
+        self.counts.synced_ms.store(self.millis(at), Ordering::Relaxed);
+    }
+
+    fn millis(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.began);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How much of its budget each zone uses.
+    pub(super) fn budgets(&self) -> Vec<BudgetUse> {
+        self.rooms.iter().map(|(zone, room)| room.used(*zone)).collect()
+    }
+
     pub(super) fn stats(&self) -> Stats {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let [free, size, floor] = &self.counts.disk;
         Stats {
             events: read(&self.counts.events),
             decided: read(&self.counts.decided),
@@ -172,6 +211,9 @@ impl Shared {
             uncounted: read(&self.counts.uncounted),
             healthy: !self.has_failed.load(Ordering::Acquire)
                 && !self.is_disk_low.load(Ordering::Relaxed),
+            waiting: self.queue.last_ticket().saturating_sub(self.settled.reached()),
+            sync_age_ms: self.millis(monotonic()).saturating_sub(read(&self.counts.synced_ms)),
+            disk: Disk { free: read(free), size: read(size), floor: read(floor) },
         }
     }
 }

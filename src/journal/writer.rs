@@ -127,6 +127,7 @@ impl Writer {
         let counts = &self.shared.counts;
         let events = self.log.confirmed.saturating_sub(before);
         counts.sync_us.store(micros(self.state.last_sync - began), Ordering::Relaxed);
+        self.shared.synced(self.state.last_sync);
         counts.syncs.fetch_add(1, Ordering::Relaxed);
         counts.bytes.fetch_add(bytes, Ordering::Relaxed);
         counts.events.fetch_add(events, Ordering::Relaxed);
@@ -252,7 +253,15 @@ impl Writer {
 
     pub(super) fn check_disk(&self) {
         let is_low = match rustix::fs::statvfs(&self.log.folder) {
-            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize) < self.free_bytes,
+            Ok(disk) => {
+                let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+                let size = disk.f_blocks.saturating_mul(disk.f_frsize);
+                let seen = [free, size, self.free_bytes];
+                for (count, bytes) in self.shared.counts.disk.iter().zip(seen) {
+                    count.store(bytes, Ordering::Relaxed);
+                }
+                free < self.free_bytes
+            }
             Err(_) => false,
         };
         if self.shared.is_disk_low.swap(is_low, Ordering::Relaxed) != is_low {
@@ -302,7 +311,7 @@ mod tests {
     use super::super::event::Stopped;
     use super::super::reservation::{Reservation, Undo};
     use super::super::settled::{JournalFailed, Ticket};
-    use super::super::tree::{Keeper, Signer, TreeOptions};
+    use super::super::tree::{Follower, Signer, TreeOptions};
     use super::*;
     use crate::domain::Zone;
 
@@ -311,7 +320,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
         let tree = TreeOptions::signed_by(Signer::new("north", &[7; 32]));
-        let (_, feed) = Keeper::open(folder.path(), &shared, tree).unwrap();
+        let (_, feed) = Follower::open(folder.path(), &shared, tree).unwrap();
         let log = Log::new(folder.path(), 1 << 16, "north", 0, feed);
         let mut writer = Writer::new(&shared, log, Ledger::default());
         let decided = Decided::new(shared.now(), Uuid::now_v7(), Zone::Sharing);

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::domain::Zone;
+use super::process::Process;
+use crate::control::Readiness;
+use crate::domain::{Timestamp, Zone};
 use crate::gateway::Side;
 use crate::gateway::listen::{ListenerShared, Mishap};
 use crate::upstream::{self, Fault};
@@ -22,6 +24,8 @@ pub(super) struct Figures {
     /// Mishaps that were brought in already, by listener.
     seen: Mutex<BTreeMap<(SocketAddr, &'static str), u64>>,
     labels: Mutex<BTreeSet<String>>,
+    ready: IntGauge,
+    process: Process,
     mishaps: IntCounterVec,
     open: IntGaugeVec,
     expiry: IntGaugeVec,
@@ -37,7 +41,8 @@ pub(super) struct Figures {
 
 impl Figures {
     /// Makes and registers them.
-    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    pub(super) fn register(registry: &Registry, now: Timestamp) -> Result<Self, prometheus::Error> {
+        let ready = node(registry, now)?;
         let counter = |name: &str, help: &str, labels: &[&str]| {
             let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(counter.clone()))?;
@@ -52,6 +57,8 @@ impl Figures {
             listeners: OnceLock::new(),
             seen: Mutex::default(),
             labels: Mutex::default(),
+            ready,
+            process: Process::register(registry)?,
             mishaps: counter(
                 "helan_mishaps_total",
                 "What went wrong on connections before or between requests.",
@@ -127,7 +134,9 @@ impl Figures {
     }
 
     /// Brings gauges and the counts of upstreams up to date.
-    pub(super) fn update(&self, upstreams: &upstream::Shared) {
+    pub(super) fn update(&self, upstreams: &upstream::Shared, readiness: &Readiness) {
+        self.ready.set(readiness.is_ready().into());
+        self.process.update();
         for listener in self.listeners.get().into_iter().flatten() {
             let address = listener.address.to_string();
             let labels = [listener.zone.as_str(), address.as_str()];
@@ -177,6 +186,22 @@ impl Figures {
         }
         sums
     }
+}
+
+/// What is to be known of the node itself; gives back whether it is ready.
+fn node(registry: &Registry, now: Timestamp) -> Result<IntGauge, prometheus::Error> {
+    let opts = Opts::new("helan_build_info", "The version that runs.");
+    let build = IntGaugeVec::new(opts, &["version"])?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    registry.register(Box::new(build))?;
+    let gauge = |name: &str, help: &str| {
+        let gauge = IntGauge::new(name, help)?;
+        registry.register(Box::new(gauge.clone()))?;
+        Ok::<_, prometheus::Error>(gauge)
+    };
+    gauge("helan_start_timestamp_seconds", "When the node started.")?
+        .set(now.millis().div_euclid(1000));
+    gauge("helan_ready", "1 while callers should be sent here.")
 }
 
 /// The figures of one label.

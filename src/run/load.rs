@@ -1,6 +1,6 @@
 //! Policies become Views: at start, and again whenever the folder changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -112,7 +112,7 @@ pub(super) fn first(
         return Err(BadConfiguration(text).into());
     }
     say(&problems);
-    tools.metrics.policies_refused(errors(&problems));
+    tools.metrics.policies_refused(errors(&problems), files(&problems));
     let copy = good::unpack(&config.state).map_err(|error| {
         BadConfiguration(format!("{text}\nthere is no last good copy: {error}"))
     })?;
@@ -172,6 +172,12 @@ pub(super) fn compile(
 /// How many of them are errors.
 pub(super) fn errors(problems: &[Problem]) -> usize {
     problems.iter().filter(|problem| problem.is_error()).count()
+}
+
+/// How many files have errors.
+pub(super) fn files(problems: &[Problem]) -> usize {
+    let broken = problems.iter().filter(|problem| problem.is_error());
+    broken.map(|problem| problem.file.as_path()).collect::<BTreeSet<_>>().len()
 }
 
 /// Puts problems into the log, one line each.

@@ -4,11 +4,15 @@ mod control;
 
 mod figures;
 
+mod kept;
+
 mod load;
 
 mod parts;
 
 mod place;
+
+mod process;
 
 mod supervise;
 

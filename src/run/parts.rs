@@ -12,7 +12,8 @@ use tokio::runtime::Handle;
 
 use super::Options;
 use super::figures::Figures;
-use super::load::{First, Loaded, RuleBook, compile, errors, first, key_files};
+use super::kept;
+use super::load::{First, Loaded, RuleBook, compile, errors, files, first, key_files};
 use crate::cache::Cache;
 use crate::config::keys::{KeyPurpose, Keys};
 use crate::config::problem::{BadConfiguration, Problem};
@@ -22,13 +23,13 @@ use crate::domain::{Timestamp, Zone};
 use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
 use crate::journal::tree::{Signer, TreeOptions};
-use crate::journal::{Clock, Event, Journal, JournalOptions, ViewSwapped};
+use crate::journal::{Clock, Event, Journal, JournalOptions, Keep, ViewSwapped};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
 use crate::supervision::{
-    Followed, Follower, JournalMetrics, LagMetrics, SupervisionGauges, Watch,
+    Followed, Follower, JournalMetrics, LagMetrics, SupervisionGauges, TermMetrics, Watch,
 };
 use crate::upstream::Shared;
 
@@ -43,6 +44,7 @@ pub(super) struct Parts {
     pub(super) journal_metrics: JournalMetrics,
     pub(super) follower: Follower,
     lag_metrics: LagMetrics,
+    terms: TermMetrics,
     pub(super) figures: Figures,
     pub(super) readiness: Arc<Readiness>,
     pub(super) upstreams: Arc<Shared>,
@@ -55,6 +57,7 @@ pub(super) struct Parts {
     folder: PathBuf,
     state: PathBuf,
     keys_folder: PathBuf,
+    keep_days: Option<u32>,
     generation: AtomicU64,
     in_force: Mutex<Good>,
 }
@@ -88,8 +91,9 @@ impl Parts {
         let metrics = Arc::new(Metrics::register(&registry)?);
         let journal_metrics = JournalMetrics::register(&registry)?;
         let lag_metrics = LagMetrics::register(&registry)?;
-        let figures = Figures::register(&registry)?;
         let gauges = SupervisionGauges::register(&registry)?;
+        let terms = TermMetrics::register(&registry, options.clock.clone())?;
+        let figures = Figures::register(&registry, options.clock.now())?;
         let book = RuleBook::new(config);
         let upstreams = Arc::new(Shared::default());
         let tools = Tools {
@@ -102,8 +106,10 @@ impl Parts {
             first(config, options, &book, (&tools, control))?;
         let freezes = Freezes::load(&config.state).context("the freezes cannot be read")?;
 
-        let (journal, recovery) = Journal::open(&journal_options(config, &options.clock, &keys)?)
-            .context("the records cannot be opened")?;
+        let keep = kept::keys(config, &keys)?;
+        let (journal, recovery) =
+            Journal::open(&journal_options(config, &options.clock, (&keys, keep))?)
+                .context("the records cannot be opened")?;
         if let Some(cut) = &recovery.cut {
             tracing::warn!(segment = %cut.segment, bytes = cut.bytes, "a torn tail was cut");
         }
@@ -145,6 +151,7 @@ impl Parts {
             journal_metrics,
             follower,
             lag_metrics,
+            terms,
             figures,
             readiness: Arc::default(),
             upstreams,
@@ -157,6 +164,7 @@ impl Parts {
             folder: config.policies.clone(),
             state: config.state.clone(),
             keys_folder: config.keys.clone(),
+            keep_days: config.journal.keep_days,
             generation: AtomicU64::new(1),
             in_force: Mutex::new(good.clone()),
         });
@@ -244,6 +252,8 @@ impl Parts {
     /// Says which View is in force now: in the journal, the metrics and the log; and keeps its files.
     fn announce(&self, before: Option<&Before>, good: &Good, cause: &str) {
         let now = self.journal.clamp(self.clock.now());
+        self.terms.adopt(&good.sources);
+        self.metrics.policies_warn(good.warnings.len());
         let changes = before.map(|before| self.changes(before, good, now)).unwrap_or_default();
         let said = |gained| -> Vec<String> {
             let all = changes.iter().filter(|change| change.gained == gained);
@@ -277,6 +287,8 @@ impl Parts {
             self.metrics.view_in_force(*zone, view.view.generation, now);
             tracing::info!(%zone, generation = view.view.generation, cause, "a View is in force");
         }
+        let profiles = self.sides.values().map(|side| side.view());
+        kept::term(&self.journal, self.keep_days, profiles);
         if let Err(error) = good::store(&self.state, good.origins.root(), &all) {
             tracing::error!(%error, "the last good copy could not be stored");
         }
@@ -296,13 +308,16 @@ impl Parts {
     }
 
     fn refused(&self, problems: &[Problem]) {
-        self.metrics.policies_refused(errors(problems));
+        self.metrics.policies_refused(errors(problems), files(problems));
         super::load::say(problems);
     }
 
     /// Reads the node's keys again; says why, if the old ones stay.
     pub(super) fn reload_keys(&self) -> Option<String> {
-        let error = self.keys.reload(&self.keys_folder).err()?;
+        let Err(error) = self.keys.reload(&self.keys_folder) else {
+            self.journal.use_keys(kept::used(&self.keys));
+            return None;
+        };
         tracing::error!(%error, "the keys could not be read again; the old ones stay");
         Some(format!("keys: {error}"))
     }
@@ -361,11 +376,11 @@ impl Parts {
     /// The metrics page.
     pub(super) fn page(&self) -> Result<String, prometheus::Error> {
         self.figures.bring_in(&self.sides);
-        self.figures.update(&self.upstreams);
-        self.lag_metrics.update(self.follower.lag());
         self.judged(|scene| {
             self.gauges.update(scene, &crate::supervision::detect::findings(scene));
         });
+        self.figures.update(&self.upstreams, &self.readiness);
+        self.lag_metrics.update(self.follower.lag());
         let answered = self.answered();
         crate::supervision::page(
             &self.registry,
@@ -399,7 +414,11 @@ fn followed(config: &Config, clock: &Clock) -> Followed {
     Followed { records: config.records.clone(), state: config.state.clone(), clock: clock.clone() }
 }
 
-fn journal_options(config: &Config, clock: &Clock, keys: &Keys) -> anyhow::Result<JournalOptions> {
+fn journal_options(
+    config: &Config,
+    clock: &Clock,
+    (keys, keep): (&Keys, Keep),
+) -> anyhow::Result<JournalOptions> {
     Ok(JournalOptions {
         folder: config.records.clone(),
         segment_bytes: config.journal.segment_bytes,
@@ -412,6 +431,7 @@ fn journal_options(config: &Config, clock: &Clock, keys: &Keys) -> anyhow::Resul
             signers: signers(config, keys)?,
             copies: config.journal.checkpoints.clone(),
         },
+        keep,
     })
 }
 

@@ -9,6 +9,7 @@ pub mod measures;
 
 mod follow;
 mod page;
+mod pressure;
 mod query;
 mod rebuild;
 
@@ -16,7 +17,7 @@ pub mod report;
 
 mod rollup;
 mod store;
-
+mod terms;
 mod watch;
 
 pub use self::follow::{Followed, Follower, Lag};
@@ -31,4 +32,5 @@ pub use self::rollup::{
     Dimension, Figures, Latency, Place, Step, Subjects, UNFINISHED, UPSTREAM_FAILURES,
 };
 pub use self::store::StoreError;
+pub use self::terms::TermMetrics;
 pub use self::watch::Watch;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use prometheus::{Encoder as _, Gauge, IntCounter, IntGauge, Registry, TextEncoder};
 
 use super::follow::Lag;
+use super::pressure::Pressure;
 use crate::domain::Timestamp;
 use crate::journal::Journal;
 
@@ -21,6 +22,7 @@ pub struct JournalMetrics {
     sync_seconds: Gauge,
     healthy: IntGauge,
     difference: IntGauge,
+    pressure: Pressure,
     covered: IntGauge,
     uncovered: IntGauge,
     checkpoint_age: Gauge,
@@ -68,6 +70,7 @@ impl JournalMetrics {
                 "helan_records_difference",
                 "Answers given minus calls on record; it returns to 0 when the gateway is idle.",
             )?,
+            pressure: Pressure::register(registry)?,
             covered: gauge("helan_checkpoint_size", "Events that the latest checkpoint covers.")?,
             uncovered: gauge(
                 "helan_records_uncovered",
@@ -102,6 +105,7 @@ impl JournalMetrics {
             self.checkpoint_age.set(age.as_secs_f64());
         }
         self.difference.set(difference(journal, answered, folded));
+        self.pressure.update(journal, &stats);
     }
 }
 

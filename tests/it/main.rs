@@ -46,4 +46,5 @@ mod shaping;
 mod stopping;
 mod supervision;
 mod upstream;
+mod watching;
 mod withdrawn;

@@ -92,6 +92,16 @@ impl fmt::Display for Content<'_> {
                     None => Ok(()),
                 }
             }
+            Event::Retired(retired) => write!(
+                f,
+                "numbers {} to {}, none later than {}: {} days, {}",
+                retired.first, retired.last, retired.until, retired.days, retired.why
+            ),
+            Event::KeysUsed(keys) => {
+                let or_none =
+                    |all: &[String]| if all.is_empty() { "-".to_owned() } else { all.join(", ") };
+                write!(f, "from here on {}; lost {}", or_none(&keys.used), or_none(&keys.lost))
+            }
         }
     }
 }

@@ -321,7 +321,7 @@ mod tests {
     use super::*;
     use crate::domain::{Budget, Zone};
     use crate::journal::tree::{Signer, TreeOptions};
-    use crate::journal::{Clock, Journal, JournalOptions};
+    use crate::journal::{Clock, Journal, JournalOptions, Keep};
 
     /// A folder with so many calls, one every 100 ms, each ended 10 ms later; every tenth is refused.
     fn folder(calls: u32) -> (tempfile::TempDir, Vec<Uuid>, Timestamp) {
@@ -341,6 +341,7 @@ mod tests {
             node: "n".to_owned(),
             clock,
             tree: TreeOptions::signed_by(Signer::new("n/records", &[7; 32])),
+            keep: Keep::default(),
         };
         let (journal, _) = Journal::open(&options).unwrap();
         let mut ids = Vec::new();

@@ -17,7 +17,7 @@ use crate::gateway::decide::Permit;
 use crate::gateway::identify::Identity;
 use crate::gateway::prepare::Prepared;
 use crate::gateway::record::Trail;
-use crate::gateway::refusal::Refusal;
+use crate::gateway::refusal::{Blame, Refusal};
 use crate::gateway::route::Use;
 use crate::gateway::worker::{Held, Worker};
 
@@ -75,11 +75,15 @@ impl Body {
         Self { kind: Kind::Streaming(Box::new(streaming)), trail: Some(trail) }
     }
 
-    fn broke(&mut self, how: &'static str) -> Poll<Option<Result<Frame<Bytes>, BodyBroke>>> {
+    fn broke(
+        &mut self,
+        how: &'static str,
+        blame: Blame,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyBroke>>> {
         self.note();
         self.kind = Kind::Empty;
         if let Some(trail) = self.trail.take() {
-            trail.broke(how);
+            trail.broke(how, blame);
         }
         Poll::Ready(Some(Err(BodyBroke(how))))
     }
@@ -127,10 +131,10 @@ impl HttpBody for Body {
             Kind::Streaming(streaming) => {
                 let Streaming { shaping, watch, pace } = &mut **streaming;
                 if watch.as_mut().is_some_and(|watch| watch.poll_lapsed(context)) {
-                    return this.broke("permit-lapsed");
+                    return this.broke("permit-lapsed", Blame::Caller);
                 }
                 if pace.is_too_slow() {
-                    return this.broke("caller-too-slow");
+                    return this.broke("caller-too-slow", Blame::Caller);
                 }
                 match shaping.poll_part(context) {
                     Poll::Pending => return Poll::Pending,
@@ -150,8 +154,9 @@ impl HttpBody for Body {
                 Poll::Ready(None)
             }
             Err(refusal) => {
-                tracing::warn!(code = refusal.described().code, "an answer broke off");
-                this.broke(how_it_broke(&refusal))
+                let described = refusal.described();
+                tracing::warn!(code = described.code, "an answer broke off");
+                this.broke(how_it_broke(&refusal), described.blame)
             }
         }
     }

@@ -24,10 +24,10 @@ use crate::domain::Timestamp;
 use crate::gateway::answer::{Body, Ready, common};
 use crate::gateway::catalog::Listing;
 use crate::gateway::limit::Slot;
-use crate::gateway::listen::Conn;
+use crate::gateway::listen::{Conn, Cut};
 use crate::gateway::metrics::Ending;
 use crate::gateway::prepare::Prepared;
-use crate::gateway::refusal::Refusal;
+use crate::gateway::refusal::{Blame, Refusal};
 use crate::gateway::request::Inbound;
 use crate::gateway::worker::Worker;
 use crate::journal::{Decided, Finished, OpenCall, Spent, Ticket, Undo};
@@ -64,6 +64,8 @@ pub struct Trail {
     closed: bool,
     /// Whether the counters know of it.
     counted: bool,
+    /// Who has to act, if it was refused or broke off.
+    blame: Option<Blame>,
 }
 
 impl Trail {
@@ -93,6 +95,7 @@ impl Trail {
             origin: request.head.headers.get(header::ORIGIN).cloned(),
             closed: false,
             counted: false,
+            blame: None,
         })
     }
 
@@ -208,6 +211,7 @@ impl Trail {
         let code = described.code;
         self.finished.status = Some(described.status.as_u16());
         self.finished.outcome = Cow::Borrowed(code);
+        self.blame = Some(described.blame);
         self.recorder.metrics.refused(self.recorder.zone, code);
         if self.ticket.is_some() {
             if self.durable().await.is_err() {
@@ -265,8 +269,9 @@ impl Trail {
     }
 
     /// The call broke off after its answer had begun.
-    pub fn broke(mut self: Box<Self>, how: &'static str) {
+    pub fn broke(mut self: Box<Self>, how: &'static str, blame: Blame) {
         self.finished.outcome = Cow::Borrowed(how);
+        self.blame = Some(blame);
         self.close(Ending::Broken);
     }
 
@@ -298,6 +303,10 @@ impl Trail {
             && self.finished.outcome == ABORTED
         {
             self.finished.outcome = Cow::Borrowed(cut.as_str());
+            self.blame = Some(match cut {
+                Cut::Stalled => Blame::Caller,
+                Cut::Drain => Blame::Us,
+            });
         }
         if self.ticket.is_none() {
             self.decided.outcome = self.finished.outcome.clone();
@@ -316,6 +325,11 @@ impl Trail {
         self.counted = true;
         let zone = &self.recorder.zone_metrics;
         zone.ended(ending);
+        match ending {
+            Ending::Answered => {}
+            // Who hung up has only itself to blame.
+            Ending::Refused | Ending::Broken => zone.blamed(self.blame.unwrap_or(Blame::Caller)),
+        }
         zone.answered.inc();
         zone.duration.observe(self.began.elapsed().as_secs_f64());
         zone.in_flight.dec();

@@ -172,6 +172,9 @@ pub enum Blame {
 }
 
 impl Blame {
+    /// Everybody.
+    pub const ALL: [Self; 4] = [Self::Caller, Self::Upstream, Self::Peer, Self::Us];
+
     /// The name used in records and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -103,7 +103,9 @@ impl Ledger {
             | Event::Folded(_)
             | Event::Uncounted(_)
             | Event::Frozen(_)
-            | Event::Thawed(_) => {}
+            | Event::Thawed(_)
+            | Event::Retired(_)
+            | Event::KeysUsed(_) => {}
         }
     }
 

@@ -9,7 +9,10 @@ use serde_json::Value;
 use super::{
     ENTRY, Served, city, curl, department, finished, gzip, many_rows, promise, ready, send,
 };
+use crate::support::city::City;
+use crate::support::eventually;
 use crate::support::node::{Client, within};
+use crate::support::serving::metric;
 
 /// Long enough for the first part of an answer to be on its way.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -63,6 +66,7 @@ fn trouble_before_the_head_leaves_is_a_clean_refusal() {
             assert_eq!((&finished["outcome"], &finished["status"]), (&code.into(), &502.into()));
         }
     }
+    blamed(&city, "upstream", 18);
 }
 
 #[test]
@@ -103,6 +107,15 @@ fn trouble_after_the_head_has_left_resets_the_answer_and_is_on_record_with_what_
             assert!(finished["bytes"].as_u64().unwrap() > 10_000, "{finished}");
         }
     }
+    blamed(&city, "upstream", 8);
+}
+
+/// So many calls count toward those who have to act.
+fn blamed(city: &City, who: &str, times: i64) {
+    let series = format!("helan_faults_total{{blame=\"{who}\",zone=\"opening\"}}");
+    eventually(&series, Duration::from_secs(5), || {
+        (metric(city, &series) == Some(times)).then_some(())
+    });
 }
 
 /// Rows without an end, as long as somebody takes them.
@@ -170,6 +183,7 @@ async fn a_record_says_who_cut_an_answer_and_what_had_left() {
     let end = within(tokio::task::spawn_blocking(move || finished(&watched, &transaction))).await;
     check_partial(&end.unwrap(), "stalled");
     drop(unread);
+    blamed(&served.city, "caller", 3);
 
     let (stream, transaction) = begin(served.opening(), "slow");
     let reader = std::thread::spawn(move || {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use helan::cli::records::subject::SubjectArgs;
 use helan::cli::records::{Folder, QueryArgs, TailArgs, query, tail};
 use helan::domain::{EntryId, GrantId, Zone};
 use helan::journal::{
@@ -27,6 +28,7 @@ fn asked(folder: &Path) -> QueryArgs {
         grant: None,
         outcome: None,
         transaction: None,
+        subject: SubjectArgs::default(),
         json: true,
     }
 }
@@ -62,6 +64,7 @@ fn a_query_joins_calls_and_finds_them_by_what_they_were() {
         reason: None,
         outcome: "done".to_owned(),
         status: 204,
+        reason: None,
         count: 1,
     };
     journal.note(&Event::AdminWrite(write)).wait().unwrap();

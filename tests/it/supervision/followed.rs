@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use helan::domain::{Budget, EntryId, Zone};
 use helan::journal::tree::{Signer, TreeOptions};
-use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, OpenCall};
+use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, OpenCall};
 use helan::supervision::{Filter, Followed, Follower, Period, Rollups};
 use uuid::Uuid;
 
@@ -41,6 +41,7 @@ impl Place {
             node: "north".to_owned(),
             clock: Clock::system(),
             tree: TreeOptions::signed_by(Signer::new("north/records", &[7; 32])),
+            keep: Keep::default(),
         };
         Journal::open(&options).unwrap().0
     }

@@ -1,0 +1,107 @@
+//! The operator's page: every block of commands, in order, in a folder with a running demonstration, as
+//! somebody would paste them; and every code it names exists.
+
+use std::fs;
+use std::process::Command;
+
+use super::{folder, prometheus};
+use crate::support::city::{City, program};
+use crate::support::free_port;
+use crate::support::tools::tool;
+
+fn page() -> String {
+    fs::read_to_string(folder("deploy/OPERATING.md")).unwrap()
+}
+
+#[test]
+fn every_code_of_a_refusal_that_the_page_names_exists() {
+    let refusals = fs::read_to_string(folder("tests/expected/refusals.txt")).unwrap();
+    let page = page();
+    // Between backquotes, words joined by hyphens; names of programs are none of ours.
+    let named = page.split('`').skip(1).step_by(2).filter(|word| {
+        word.contains('-') && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+    });
+    let named: Vec<_> = named.filter(|word| !word.starts_with('-')).collect();
+
+    assert!(named.len() >= 10, "{named:?}");
+    for word in named {
+        assert!(refusals.lines().any(|line| line == word), "`{word}` is no refusal");
+    }
+}
+
+/// The page's commands at the ports that this city was given, with less to wait for.
+fn script(city: &City, port: u16) -> String {
+    let base: u16 = city.shown.opening.rsplit(':').next().unwrap().parse().unwrap();
+    let mut script = "set -eu\n".to_owned();
+    for block in page().split("\n```sh\n").skip(1) {
+        script.push_str(&format!("echo '$$$'\n{}\n", block.split("\n```").next().unwrap()));
+    }
+    for offset in [0, 1, 2, 10] {
+        let written = format!("127.0.0.1:{}", 18_080 + offset);
+        script = script.replace(&written, &format!("127.0.0.1:{}", base + offset));
+    }
+    script.replace("127.0.0.1:9090", &format!("127.0.0.1:{port}")).replace("sleep 25", "sleep 10")
+}
+
+#[test]
+fn the_operators_page_works_as_it_is_written() {
+    if tool("prometheus", &["prometheus"]).is_none() || tool("promtool", &["promtool"]).is_none() {
+        return;
+    }
+    let city = City::start();
+    let here = city.dir.path();
+    prometheus::configure(&here.join("deploy/prometheus"), &city.shown.admin);
+    let script = script(&city, free_port());
+    let path = format!(
+        "{}:{}:/usr/sbin",
+        program().parent().unwrap().display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    // Should a block fail, what it started ends all the same.
+    let ended =
+        format!("trap 'kill \"$(cat demo/prometheus.pid)\" 2>/dev/null || true' EXIT\n{script}");
+    let output = Command::new("bash")
+        .args(["-c", &ended])
+        .current_dir(here)
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{printed}\n{complaints}");
+
+    let mut answers = printed.split("$$$\n").skip(1);
+    let mut next = |parts: &[&str]| {
+        let answer = answers.next().unwrap();
+        for part in parts {
+            assert!(answer.contains(part), "{part} is not in\n{answer}\n{complaints}");
+        }
+    };
+    next(&["SUCCESS"]);
+    next(&["helan_ready 1", "helan_records_difference 0", "helan_journal_healthy 1"]);
+    next(&["bus-company/passenger-flow", "item-not-open"]);
+    next(&["is frozen", "\"leak under investigation\"", "is thawed"]);
+    next(&["alertname=\"HelanAgreementEnds\""]);
+    next(&["outcome"]);
+    next(&["\"outcome\":\"no-such-entry\"", "helan_refusals_total{code=\"no-such-entry\""]);
+    next(&["helan_records_difference 0"]);
+    next(&["checkpoint"]);
+    next(&[
+        "helan_policy_failed 1",
+        "helan_policy_refused_files 1",
+        "broken.yaml:2:1",
+        "helan_policy_failed 0",
+    ]);
+    next(&[
+        "helan_agreements_ending{organization=\"civil-affairs\"} 1",
+        "helan_agreements_ending{organization=\"civil-affairs\"} 0",
+    ]);
+    next(&[
+        "breaker_open{upstream=\"weather/rest\"} 1",
+        "\"rows\"",
+        "breaker_open{upstream=\"weather/rest\"} 0",
+    ]);
+    next(&["helan_drift_members_total{entry=\"transport/road-traffic\"}", "\"drift\":2"]);
+    next(&[]);
+    assert_eq!(answers.next(), None);
+}

@@ -175,10 +175,13 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.send("DELETE", &format!("/session/{}", self.session), &Value::Null);
+        // Ending the session ends Chromium; the driver alone would leave it behind. It may have ended.
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let path = format!("/session/{}", self.session);
+            drop(write!(stream, "DELETE {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
+            drop(stream.set_read_timeout(Some(Duration::from_secs(10))));
+            drop(wire::read(&mut BufReader::new(stream), true));
         }
-        // It may have ended already.
         drop(self.driver.kill());
         drop(self.driver.wait());
     }

@@ -58,6 +58,7 @@ fn a_query_joins_calls_and_finds_them_by_what_they_were() {
         by: "token:ops".to_owned(),
         action: "freeze".to_owned(),
         target: None,
+        reason: None,
         outcome: "done".to_owned(),
         status: 204,
         count: 1,

@@ -34,7 +34,7 @@ impl Place {
         let budget = Budget { pending_bytes: 8 << 20, bytes_per_second: 1 << 30 };
         let options = JournalOptions {
             folder: self.records(),
-            segment_bytes: 64 << 10,
+            segment_bytes: 16 << 10,
             sync_ms: 1,
             free_bytes: 0,
             budgets: [(Zone::Sharing, budget)].into(),

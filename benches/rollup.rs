@@ -14,7 +14,7 @@ use helan::domain::{
 };
 use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{
-    ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, KeyedHash, Ticket,
+    ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, KeyedHash, Ticket,
 };
 use helan::supervision::{Dimension, Filter, Period, Rollups, Step, rebuild};
 use rusqlite::Connection;
@@ -68,6 +68,7 @@ fn write(dir: &Path) {
         node: "north".to_owned(),
         clock: Clock::system(),
         tree: TreeOptions::signed_by(Signer::new("bench/records", &[7; 32])),
+        keep: Keep::default(),
     })
     .unwrap();
     let mut last: Option<Ticket> = None;
@@ -75,7 +76,7 @@ fn write(dir: &Path) {
         let decided = decided(number);
         let (ticket, open) = journal.reserve(Zone::Sharing, 2_048).unwrap().decided(&decided);
         open.finish(&finished(&decided, number));
-        if number % 5_000 == 0
+        if number.is_multiple_of(5_000)
             && let Some(last) = last.replace(ticket)
         {
             last.wait().unwrap();
@@ -108,7 +109,7 @@ fn decided(number: u64) -> Decided {
     decided.subjects = vec![hash(number)];
     decided.used = vec![ItemName::parse("number").unwrap()];
     decided.items = (0..6).map(|item| ItemName::parse(&format!("item_{item}")).unwrap()).collect();
-    if number % 20 == 0 {
+    if number.is_multiple_of(20) {
         decided.outcome = "purpose-not-granted".into();
     }
     decided
@@ -119,7 +120,7 @@ fn finished(decided: &Decided, number: u64) -> Finished {
     finished.status = Some(200);
     finished.bytes = 1_000 + number % 900;
     finished.rows = Some(number % 3);
-    finished.items = decided.items.clone();
+    finished.items.clone_from(&decided.items);
     finished.masked = decided.items[..1].to_vec();
     finished.upstream_status = Some(200);
     finished.newest = Some(decided.time.plus_millis(-3_600_000));

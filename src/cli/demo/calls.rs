@@ -313,6 +313,7 @@ fn freeze_calls(shown: &Shown) -> Vec<Call> {
 }
 
 /// Calls that detectors speak up about, and where what they say is read.
+#[expect(clippy::too_many_lines, reason = "one part after the other, nothing to share")]
 fn supervision_calls(shown: &Shown, program: &Path) -> Vec<Call> {
     let repeated = |command: &str, times: u32| {
         format!("for i in $(seq 10 {}); do {command}; echo; done", times.saturating_add(9))

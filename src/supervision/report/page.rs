@@ -48,8 +48,15 @@ struct MeasureRow {
 
 struct OrganizationRow {
     name: String,
-    cells: Vec<(String, &'static str)>,
+    cells: Vec<Cell>,
     score: String,
+}
+
+/// A value, or what there is of it where the cases are too few.
+struct Cell {
+    value: String,
+    level: &'static str,
+    parts: Option<String>,
 }
 
 struct DetectorRow {
@@ -170,11 +177,21 @@ fn organizations(report: &Report) -> Vec<OrganizationRow> {
                 .measures
                 .iter()
                 .filter(|measure| COMPARED.contains(&measure.id))
-                .map(|measure| (value(measure), chart::level(measure.value)))
+                .map(|measure| Cell {
+                    value: value(measure),
+                    level: chart::level(measure.value),
+                    parts: few(measure),
+                })
                 .collect(),
             score: card.score.as_ref().map_or_else(|| "n/a".to_owned(), |s| percent(s.value)),
         })
         .collect()
+}
+
+/// What was counted of too few cases.
+fn few(measure: &Measure) -> Option<String> {
+    let counted = measure.ratio.as_ref().is_some_and(|ratio| ratio.denominator > 0);
+    (measure.value.is_none() && counted).then(|| parts(measure))
 }
 
 /// A chart of those that have a score, in the order of their ids: it is no ranking.

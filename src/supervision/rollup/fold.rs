@@ -113,7 +113,11 @@ impl Fold {
             matter: self.names.name(&decided.matter),
             used: decided.used.iter().map(|item| self.names.name(item)).collect(),
             operator: self.operator(decided, &series),
-            subjects: decided.subjects.iter().filter_map(subjects::number_of).collect(),
+            subjects: decided
+                .subjects
+                .iter()
+                .filter_map(|subject| subjects::number_of(&subject.hash))
+                .collect(),
         };
         self.open(decided.transaction, Pending::Call(Box::new(call)));
     }

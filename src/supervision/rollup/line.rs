@@ -9,7 +9,16 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::domain::Timestamp;
-use crate::journal::{FoldPhase, KeyedHash, Record};
+use crate::journal::{FoldPhase, Record};
+
+/// Something that must not be readable, as its keyed hash.
+#[derive(Debug, Deserialize)]
+pub(super) struct Hidden<'l> {
+    #[serde(borrow)]
+    pub(super) key: Cow<'l, str>,
+    #[serde(borrow)]
+    pub(super) hash: Cow<'l, str>,
+}
 
 /// A call was decided.
 #[derive(Debug, Deserialize)]
@@ -28,10 +37,10 @@ pub(super) struct Decided<'l> {
     pub(super) grant: Cow<'l, str>,
     #[serde(borrow, default)]
     pub(super) matter: Cow<'l, str>,
-    #[serde(default)]
-    pub(super) operator_hash: Option<KeyedHash>,
-    #[serde(default)]
-    pub(super) subjects: Vec<KeyedHash>,
+    #[serde(borrow, default)]
+    pub(super) operator_hash: Option<Hidden<'l>>,
+    #[serde(borrow, default)]
+    pub(super) subjects: Vec<Hidden<'l>>,
     #[serde(borrow, default)]
     pub(super) used: Vec<Cow<'l, str>>,
     #[serde(borrow)]

@@ -29,6 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes that the log of changes may keep on disk after they are in the file itself.
 const LOG_BYTES: i64 = 64 << 20;
 
+/// Pages of changes that are brought into the file together: rarely, for that is when the disk is asked to
+/// sync beside the journal.
+const LOG_PAGES: i64 = 4_000;
+
 /// Why roll-ups cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -145,6 +149,7 @@ impl Store {
             connection.pragma_update(None, name, value).map_err(failed("open"))?;
         }
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES).map_err(failed("open"))?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(failed("open"))?;
         if is_new {
             let all = format!("BEGIN IMMEDIATE;{}COMMIT;", schema::create());
             connection.execute_batch(&all).map_err(failed("make the tables of"))?;

@@ -1,7 +1,7 @@
-//! A real Chromium without a window, driven through chromedriver's own protocol (W3C WebDriver): enough of
+//! A real Chromium without a window, driven through chromedriver's own protocol (W3C `WebDriver`): enough of
 //! it for these tests, over plain HTTP, with nothing to install but Debian's two packages.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,9 +11,9 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::support::tools::tool;
-use crate::support::{eventually, free_port};
+use crate::support::{eventually, free_port, wire};
 
-/// Keys that have no character (WebDriver §17.4.2).
+/// Keys that have no character (`WebDriver` §17.4.2).
 pub(super) const TAB: &str = "\u{e004}";
 pub(super) const ENTER: &str = "\u{e007}";
 
@@ -159,27 +159,29 @@ impl Browser {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.port,
             body.len()
         );
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-        let body: Value = serde_json::from_str(body).unwrap_or_default();
-        assert!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {head}\n{body}");
+        // The driver keeps connections open, so the end of its answer is counted.
+        let answer = wire::read(&mut BufReader::new(stream), true).unwrap().unwrap();
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        assert_eq!(answer.word(1), "200", "{method} {path}: {body}");
         body["value"].clone()
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.send("DELETE", &format!("/session/{}", self.session), &Value::Null);
+        // Ending the session ends Chromium; the driver alone would leave it behind. It may have ended.
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let path = format!("/session/{}", self.session);
+            drop(write!(stream, "DELETE {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
+            drop(stream.set_read_timeout(Some(Duration::from_secs(10))));
+            drop(wire::read(&mut BufReader::new(stream), true));
         }
-        // It may have ended already.
         drop(self.driver.kill());
         drop(self.driver.wait());
     }

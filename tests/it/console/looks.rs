@@ -41,7 +41,7 @@ impl Desk<'_> {
     }
 
     fn log_in(&self, role: &str, lang: &str) {
-        self.browser.open(&self.at(&format!("/console/login?lang={lang}")));
+        self.browser.open(&format!("{}login?lang={lang}", self.city.shown.console));
         self.browser.fill("#token", &self.city.shown.admin_tokens[role]);
         self.browser.press(ENTER);
         eventually("the login", Duration::from_secs(10), || {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use helan::domain::{Budget, Timestamp, Zone};
 use helan::journal::tree::{Signer, TreeOptions};
-use helan::journal::{Clock, Decided, Finished, Journal, JournalOptions, Reader};
+use helan::journal::{Clock, Decided, Finished, Journal, JournalOptions, Keep, Reader};
 use uuid::Uuid;
 
 /// Calls on record; two records each.
@@ -24,6 +24,7 @@ fn the_place_of_a_time_is_found_without_reading_what_stands_before_it() {
         node: "n".to_owned(),
         clock: Clock::new(move || start),
         tree: TreeOptions::signed_by(Signer::new("n/records", &[7; 32])),
+        keep: Keep::default(),
     };
     let (journal, _) = Journal::open(&options).unwrap();
     let mut last = None;
@@ -43,7 +44,7 @@ fn the_place_of_a_time_is_found_without_reading_what_stands_before_it() {
         let near = Reader::since(folder.path(), wanted).unwrap();
         let before = near.flatten().take_while(|record| record.time() < Some(wanted)).count();
         let took = begun.elapsed();
-        println!("call {number} of {CALLS}: {before} records read before it, {took:?}");
+        eprintln!("call {number} of {CALLS}: {before} records read before it, {took:?}");
         assert!(before < 2_000, "{before} records were read");
         assert!(took < Duration::from_millis(100), "{took:?}");
     }

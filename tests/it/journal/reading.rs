@@ -224,7 +224,7 @@ fn a_reader_follows_a_live_folder_across_segments() {
 fn a_reader_begins_at_a_number_without_the_segments_before() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = open(folder.path());
-    for _ in 0..60 {
+    for _ in 0..250 {
         call(&journal).unwrap();
     }
     journal.close();

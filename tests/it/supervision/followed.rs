@@ -1,32 +1,35 @@
 //! The thread that follows a journal: it goes on where it was, and never ahead of what is durable.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use helan::domain::{Budget, EntryId, Zone};
+use helan::domain::{Budget, EntryId, Timestamp, Zone};
 use helan::journal::tree::{Signer, TreeOptions};
-use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, OpenCall};
+use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, OpenCall};
 use helan::supervision::{Filter, Followed, Follower, Period, Rollups};
 use uuid::Uuid;
 
 use super::{assert_same, dump};
 use crate::support::eventually;
 
-/// A folder of records and one of state.
+/// A folder of records and one of state, and the time there.
 struct Place {
     dir: tempfile::TempDir,
+    clock: Clock,
 }
 
 impl Place {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: tempfile::tempdir().unwrap(), clock: Clock::system() }
     }
 
-    fn records(&self) -> std::path::PathBuf {
+    fn records(&self) -> PathBuf {
         self.dir.path().join("records")
     }
 
-    fn state(&self) -> std::path::PathBuf {
+    fn state(&self) -> PathBuf {
         self.dir.path().join("state")
     }
 
@@ -34,20 +37,29 @@ impl Place {
         let budget = Budget { pending_bytes: 8 << 20, bytes_per_second: 1 << 30 };
         let options = JournalOptions {
             folder: self.records(),
-            segment_bytes: 64 << 10,
+            segment_bytes: 16 << 10,
             sync_ms: 1,
             free_bytes: 0,
             budgets: [(Zone::Sharing, budget)].into(),
             node: "north".to_owned(),
-            clock: Clock::system(),
+            clock: self.clock.clone(),
             tree: TreeOptions::signed_by(Signer::new("north/records", &[7; 32])),
+            keep: Keep::default(),
         };
         Journal::open(&options).unwrap().0
     }
 
     fn follow(&self, journal: &Journal) -> Follower {
         let (records, state) = (self.records(), self.state());
-        Follower::start(journal, Followed { records, state, clock: Clock::system() }).unwrap()
+        Follower::start(journal, Followed { records, state, clock: self.clock.clone() }).unwrap()
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.records()).unwrap();
+        let mut segments: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        segments.retain(|path| path.extension().is_some_and(|kind| kind == "log"));
+        segments.sort();
+        segments
     }
 
     fn totals(&self) -> u64 {
@@ -61,7 +73,10 @@ fn totals(state: &Path) -> u64 {
 }
 
 fn decided(journal: &Journal) -> (Decided, OpenCall) {
-    let now = journal.clamp(Clock::system().now());
+    decided_at(journal, journal.clamp(Clock::system().now()))
+}
+
+fn decided_at(journal: &Journal, now: Timestamp) -> (Decided, OpenCall) {
     let mut decided = Decided::new(now, Uuid::now_v7(), Zone::Sharing);
     decided.entry = Some(EntryId::parse("police/population-check").unwrap());
     let (ticket, open) = journal.reserve(Zone::Sharing, 2_048).unwrap().decided(&decided);
@@ -91,10 +106,7 @@ fn a_second_run_goes_on_where_the_first_ended_without_the_records_before() {
     assert_eq!(place.totals(), 400);
 
     // What is folded is not read again: here it cannot be.
-    let mut segments: Vec<_> =
-        std::fs::read_dir(place.records()).unwrap().map(|file| file.unwrap().path()).collect();
-    segments.retain(|path| path.extension().is_some_and(|kind| kind == "log"));
-    segments.sort();
+    let segments = place.segments();
     assert!(segments.len() > 3);
     for segment in &segments[..segments.len() - 2] {
         std::fs::write(segment, b"rubbish").unwrap();
@@ -154,4 +166,46 @@ fn roll_ups_of_other_records_are_not_added_to() {
         helan::supervision::rebuild(&to.records(), &to.state(), |_, _| {}).unwrap();
         assert_same(&dump(&swapped), &dump(&to.state()));
     }
+}
+
+#[test]
+fn figures_go_with_the_records_of_their_day() {
+    const DAY: i64 = 86_400_000;
+    let noon = Timestamp::parse("2026-11-23T12:00:00+08:00").unwrap();
+    let time = Arc::new(AtomicI64::new(noon.millis()));
+    let told = Arc::clone(&time);
+    let clock = Clock::new(move || Timestamp::from_millis(told.load(Ordering::Relaxed)));
+    let place = Place { clock, ..Place::new() };
+    for _ in 0..4 {
+        let journal = place.journal();
+        let follower = place.follow(&journal);
+        for _ in 0..100 {
+            let (decided, open) = decided_at(&journal, place.clock.now());
+            open.finish(&Finished::new(&decided, decided.time, ANSWERED));
+        }
+        end(&journal, &follower);
+        time.fetch_add(DAY, Ordering::Relaxed);
+    }
+    assert_eq!(place.totals(), 400);
+
+    // The first day is gone from the records, and part of the second.
+    let second = noon.plus_millis(DAY);
+    let begins = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.contains(&second.to_string()) && !text.contains(&noon.to_string())
+    };
+    let segments = place.segments();
+    let first = segments.iter().position(begins).unwrap() + 1;
+    assert!(begins(&segments[first]), "the second day has too few segments");
+    for gone in &segments[..first] {
+        std::fs::remove_file(gone).unwrap();
+    }
+    let journal = place.journal();
+    let follower = place.follow(&journal);
+    end(&journal, &follower);
+
+    assert_eq!(place.totals(), 200, "the third day and the fourth");
+    let live = dump(&place.state());
+    helan::supervision::rebuild(&place.records(), &place.state(), |_, _| {}).unwrap();
+    assert_same(&live, &dump(&place.state()));
 }

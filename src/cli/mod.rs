@@ -56,7 +56,7 @@ enum Command {
     Keys(keys::KeysArgs),
     #[command(
         subcommand,
-        after_help = "Examples:\n  helan records query --records demo/records --outcome no-grant\n  helan records tail --records demo/records -f"
+        after_help = "Examples:\n  helan records query --records demo/records --outcome no-grant\n  helan records query --records demo/records --subject - --keys demo/keys\n  helan records export --records demo/records --out records.parquet\n  helan records tail --records demo/records -f"
     )]
     Records(records::Records),
     #[command(

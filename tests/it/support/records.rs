@@ -14,13 +14,16 @@ pub fn events(folder: &Path) -> Vec<Value> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|kind| kind == "log"))
+        .filter(|path| path.extension().is_some_and(|kind| kind == "log" || kind == "zst"))
         .collect();
     files.sort();
     files
         .iter()
         .flat_map(|file| {
-            let bytes = std::fs::read(file).unwrap();
+            let mut bytes = std::fs::read(file).unwrap();
+            if file.extension().is_some_and(|kind| kind == "zst") {
+                bytes = zstd::stream::decode_all(bytes.as_slice()).unwrap();
+            }
             bytes
                 .split(|byte| *byte == b'\n')
                 .filter_map(|line| {

@@ -20,7 +20,7 @@ use crate::net::jws::SigningKey;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Purposes:
-  signing     signs checkpoints of the records
+  signing     signs checkpoints of the records; a new one is taken up by a restart only
   subject     hides data subjects, case numbers and matters in records
   operator    hides operators in records
   etag        makes entity tags of shaped answers
@@ -89,6 +89,13 @@ enum KeysCommand {
         #[arg(long, value_parser = |text: &str| PersonId::parse(text))]
         name: PersonId,
     },
+    /// Print the keys that verify checkpoints of a node's records, the newest first: give them to
+    /// whoever is to check records without trusting the node.
+    Verifier {
+        /// Configuration of the node: it names keys and records.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Print the public key set (JWKS) of PEM files with private keys, for `issuers.yaml`.
     Jwks {
         /// PEM file with a private key (P-256, P-384 or Ed25519).
@@ -135,6 +142,11 @@ pub fn run(args: &KeysArgs, now: Timestamp, out: &mut dyn Write) -> anyhow::Resu
         KeysCommand::Admin { folder, name } => {
             let keys = Keys::load(folder)?;
             writeln!(out, "{}", crate::control::admin_token(&keys, name.as_str()))?;
+        }
+        KeysCommand::Verifier { config } => {
+            for verifier in super::records::proof::verifiers(config)? {
+                writeln!(out, "{verifier}")?;
+            }
         }
         KeysCommand::Jwks { keys } => {
             let mut set = Vec::new();

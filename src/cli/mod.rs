@@ -14,6 +14,8 @@ mod places;
 
 pub mod records;
 
+pub mod report;
+
 pub mod schema;
 
 pub mod serve;
@@ -56,9 +58,10 @@ enum Command {
     Keys(keys::KeysArgs),
     #[command(
         subcommand,
-        after_help = "Examples:\n  helan records query --records demo/records --outcome no-grant\n  helan records query --records demo/records --subject - --keys demo/keys\n  helan records export --records demo/records --out records.parquet\n  helan records tail --records demo/records -f"
+        after_help = "Examples:\n  helan records query --records demo/records --outcome no-grant\n  helan records query --records demo/records --subject - --keys demo/keys\n  helan records export --records demo/records --out records.parquet\n  helan records tail --records demo/records -f\nVerify them, and give one call to somebody who does not trust you:\n  helan records verify --config demo/helan.yaml --since checkpoint-of-last-week\n  helan records prove 019a… --config demo/helan.yaml --out call.json\n  helan records check-proof call.json --key gate-1/records+…"
     )]
     Records(records::Records),
+    Report(report::ReportArgs),
     #[command(
         after_help = "Example:\n  helan token --key issuer.pem --issuer https://id.city.example --subject housing/desk --audience helan\nThe key set that verifies such tokens: helan keys jwks --key issuer.pem"
     )]
@@ -103,15 +106,14 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Demo(demo) => demo::run(demo, &mut out).map(|()| Exit::Fine),
         Command::Keys(keys) => keys::run(keys, now, &mut out).map(|()| Exit::Fine),
         Command::Records(records) => {
-            use records::RecordsError::{Configuration, File, Hidden, Open, Unsound, Write};
-
-            records::run(records, &mut out).map(|()| Exit::Fine).map_err(|error| match error {
-                Configuration(bad) => bad.into(),
-                other @ (Open { .. } | File { .. } | Write(_) | Unsound(_) | Hidden(_)) => {
-                    other.into()
+            records::run(records, &mut out).map(|()| Exit::Fine).map_err(|error| {
+                if let records::RecordsError::Configuration(bad) = error {
+                    return bad.into();
                 }
+                error.into()
             })
         }
+        Command::Report(report) => report::run(report, &mut out).map(|()| Exit::Fine),
         Command::Token(token) => token::run(token, now, &mut out).map(|()| Exit::Fine),
         Command::Schema(schema) => schema::run(schema, &mut out).map(|()| Exit::Fine),
     };

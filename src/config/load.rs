@@ -97,6 +97,7 @@ fn resolve(config: &mut Config, folder: &Path) {
     resolve(&mut config.state);
     resolve(&mut config.keys);
     config.admin.socket.iter_mut().for_each(resolve);
+    config.journal.checkpoints.iter_mut().for_each(resolve);
     let listeners = config.zones.values_mut().flat_map(|zone| &mut zone.listeners);
     for tls in listeners.filter_map(|listener| listener.tls.as_mut()) {
         resolve(&mut tls.certificate);

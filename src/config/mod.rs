@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::load::{load, parse, places, problem_at, read, read_yaml};
-use crate::domain::{Budget, ProfileId, Rate, Zone};
+use crate::domain::{Budget, ProfileId, Rate, Thresholds, Zone};
 
 /// The configuration of one node.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +47,9 @@ pub struct Config {
     /// How records reach the disk.
     #[serde(default)]
     pub journal: JournalConfig,
+    /// From where on the detectors of supervision speak up.
+    #[serde(default)]
+    pub detectors: Thresholds,
     /// How long `/readyz` fails on stop before connections are turned away, in milliseconds: as long
     /// as a load balancer needs to see it.
     #[serde(default = "default_unready_ms")]
@@ -54,6 +57,13 @@ pub struct Config {
     /// How long to finish on stop, in milliseconds.
     #[serde(default = "default_drain_ms")]
     pub drain_ms: u32,
+}
+
+impl Config {
+    /// The name of the records in checkpoints.
+    pub fn origin(&self) -> String {
+        self.journal.origin.clone().unwrap_or_else(|| format!("{}/records", self.node))
+    }
 }
 
 /// The words a reviewer notices.
@@ -196,7 +206,7 @@ pub struct AdminConfig {
 }
 
 /// How records reach the disk.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalConfig {
     /// Bytes of one segment, zeroed ahead.
@@ -206,13 +216,25 @@ pub struct JournalConfig {
     pub sync_ms: u32,
     /// Bytes of disk that must stay free; below it calls are refused.
     pub free_bytes: u64,
+    /// The name of these records in checkpoints, for all time: best a domain and a name, as
+    /// `gate.example.gov.cn/records`. `{node}/records` if absent.
+    pub origin: Option<String>,
+    /// Folder that gets a copy of the latest checkpoint, best on another machine.
+    pub checkpoints: Option<PathBuf>,
     /// Days that records are kept, where that is longer than the profiles of the zones demand.
     pub keep_days: Option<u32>,
 }
 
 impl Default for JournalConfig {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, sync_ms: 1, free_bytes: 256 << 20, keep_days: None }
+        Self {
+            segment_bytes: 64 << 20,
+            sync_ms: 1,
+            free_bytes: 256 << 20,
+            origin: None,
+            checkpoints: None,
+            keep_days: None,
+        }
     }
 }
 

@@ -20,12 +20,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::access::Access;
+use super::findings;
 use super::unproved::Unproved;
 use super::write::{self, Action};
 use crate::config::keys::Keys;
 use crate::domain::EntryId;
 use crate::journal::{Clock, Journal};
 use crate::policy::reload::{Frozen, Reload};
+use crate::supervision::detect::Finding;
+use crate::supervision::measures::{Evaluation, Period};
 
 /// Whether the node takes calls; false before the first View and as soon as it is to stop.
 #[derive(Debug, Default)]
@@ -55,7 +58,14 @@ pub struct Handles {
     pub reload: Reloading,
     /// Whether the policies in force hold such a thing.
     pub knows: Box<dyn Fn(&Frozen) -> bool + Send + Sync>,
+    /// What the detectors find at this moment.
+    pub findings: Box<dyn Fn() -> Vec<Finding> + Send + Sync>,
+    /// The measures of a period, this year without one.
+    pub measures: Measuring,
 }
+
+/// Computes the measures of a period, this year without one.
+pub type Measuring = Box<dyn Fn(Option<Period>) -> Option<Evaluation> + Send + Sync>;
 
 impl fmt::Debug for Handles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,6 +184,9 @@ async fn answer(
             let list = serde_json::to_string(&admin.reload.frozen()).unwrap_or_default();
             typed(StatusCode::OK, "application/json", list)
         }
+        "/findings" if reads => findings::list(admin),
+        "/measures" if reads => findings::measures(admin, request.uri().query()),
+        _ if reads && let Some(name) = tree_name(&path) => tree_file(admin, name),
         _ if let Some(action) = Action::at(&path) => {
             if request.method() == Method::POST {
                 write::write(admin, access, action, request).await
@@ -181,11 +194,34 @@ async fn answer(
                 wrong_method("POST")
             }
         }
-        "/healthz" | "/readyz" | "/metrics" | "/freezes" => wrong_method("GET, HEAD"),
+        "/healthz" | "/readyz" | "/metrics" | "/freezes" | "/findings" | "/measures" => {
+            wrong_method("GET, HEAD")
+        }
         _ => text(
             StatusCode::NOT_FOUND,
-            "GET /metrics /healthz /readyz /freezes; POST /freeze /thaw /purge /reload\n",
+            "GET /metrics /healthz /readyz /freezes /findings /measures /checkpoint /tile/…; POST /freeze /thaw /purge /reload /findings/{id}/{confirm,dismiss,order}\n",
         ),
+    }
+}
+
+/// The name of a file of the records' tree, as C2SP tlog-tiles asks for it.
+fn tree_name(path: &str) -> Option<&str> {
+    let name = path.strip_prefix('/')?;
+    (name == "checkpoint" || name.starts_with("tile/")).then_some(name)
+}
+
+/// Checkpoints and tiles are hashes only: whoever reaches this port may copy them, which is what they
+/// are for.
+fn tree_file(admin: &Admin, name: &str) -> Response<Full<Bytes>> {
+    let kind =
+        if name == "checkpoint" { "text/plain; charset=utf-8" } else { "application/octet-stream" };
+    match admin.journal.tree_file(name) {
+        Ok(Some(bytes)) => typed(StatusCode::OK, kind, bytes),
+        Ok(None) => text(
+            StatusCode::NOT_FOUND,
+            "the tree of the records has no such file (C2SP tlog-tiles)\n",
+        ),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
     }
 }
 
@@ -199,8 +235,12 @@ fn text(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     typed(status, "text/plain; charset=utf-8", text.to_owned())
 }
 
-pub(super) fn typed(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+pub(super) fn typed(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
     response

@@ -105,6 +105,9 @@ pub struct Started {
     pub time: Timestamp,
     /// Version of the program.
     pub version: String,
+    /// The key that signs checkpoints from here on, as a verifier key of C2SP signed-note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_key: Option<String>,
 }
 
 /// The node stopped in order.
@@ -256,6 +259,9 @@ pub struct AdminWrite {
     /// To what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Why, if somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// `done` or the code of a refusal.
     pub outcome: String,
     /// The status that was sent.

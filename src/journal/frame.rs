@@ -10,7 +10,7 @@ use std::io::Write;
 use serde::Serialize;
 
 /// Bytes before the JSON.
-const LEAD: usize = 9;
+pub(super) const LEAD: usize = 9;
 
 /// What every line of this node starts with, after its number.
 #[derive(Debug)]

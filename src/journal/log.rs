@@ -7,6 +7,7 @@ use super::event::Event;
 use super::frame::{Framer, encode};
 use super::ledger::Ledger;
 use super::segment::{Segment, Spare};
+use super::tree::Feed;
 use crate::domain::Timestamp;
 
 /// The end of the records.
@@ -16,6 +17,8 @@ pub(super) struct Log {
     segment: Option<Segment>,
     spare: Spare,
     framer: Framer,
+    /// Where lines go that are durable.
+    tree: Feed,
     segment_bytes: u64,
     /// Lines that are not yet written.
     lines: Vec<u8>,
@@ -28,12 +31,19 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(folder: &Path, segment_bytes: u64, node: &str, confirmed: u64) -> Self {
+    pub(super) fn new(
+        folder: &Path,
+        segment_bytes: u64,
+        node: &str,
+        confirmed: u64,
+        tree: Feed,
+    ) -> Self {
         Self {
             folder: folder.to_owned(),
             segment: None,
             spare: Spare::new(folder, segment_bytes),
             framer: Framer::new(node),
+            tree,
             segment_bytes,
             lines: Vec::new(),
             confirmed,
@@ -70,7 +80,9 @@ impl Log {
         let segment = self.segment.as_mut().ok_or(io::ErrorKind::NotFound)?;
         segment.write(&self.lines)?;
         let bytes = len(self.lines.len());
-        self.lines.clear();
+        let room = Vec::with_capacity(self.lines.len());
+        let lines = std::mem::replace(&mut self.lines, room);
+        self.tree.give(self.confirmed.saturating_add(1), lines);
         self.confirmed = self.given;
         if segment.confirmed > self.segment_bytes / 2 {
             self.spare.prepare();

@@ -28,6 +28,7 @@ mod seek;
 mod segment;
 mod settled;
 mod shared;
+pub mod tree;
 mod write;
 mod writer;
 
@@ -64,17 +65,18 @@ use crate::domain::{Timestamp, Zone};
 #[derive(Clone, Debug)]
 pub struct Journal {
     shared: Arc<Shared>,
+    tree: Arc<tree::State>,
     thread: Arc<Thread>,
     carried: Arc<Mutex<Carried>>,
 }
 
-/// Ends the threads when nobody can hand anything over any more.
+/// Ends the threads when nobody can hand anything over any more: the one that writes, and with it the
+/// ones that keep the tree and old segments.
 #[derive(Debug)]
 struct Thread {
     shared: Arc<Shared>,
-    handle: Mutex<Option<JoinHandle<()>>>,
+    handles: Mutex<Vec<JoinHandle<()>>>,
     orders: Arc<Orders>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Drop for Thread {
@@ -145,6 +147,27 @@ impl Journal {
         self.shared.clamp(now)
     }
 
+    /// The latest checkpoint; none in the first second.
+    pub fn checkpoint(&self) -> Option<Arc<tree::Published>> {
+        self.tree.latest()
+    }
+
+    /// Why no further checkpoint is signed, if that is so.
+    pub fn is_unprovable(&self) -> Option<&str> {
+        self.tree.broken()
+    }
+
+    /// A file of the tree by the name C2SP tlog-tiles gives it, `checkpoint` or `tile/…`; none if there is
+    /// none.
+    pub fn tree_file(&self, name: &str) -> std::io::Result<Option<Vec<u8>>> {
+        self.tree.file(name)
+    }
+
+    /// Events in the tree; those up to [`Journal::committed`] are on their way into it.
+    pub fn hashed(&self) -> u64 {
+        self.tree.size()
+    }
+
     /// Figures for the metrics page.
     pub fn stats(&self) -> Stats {
         self.shared.stats()
@@ -178,18 +201,19 @@ impl Journal {
     /// Writes what waits and that the node stopped, then ends. Blocks until that is durable.
     pub fn close(&self) {
         self.thread.orders.stop();
-        if let Some(keeper) = lock(&self.thread.keeper).take()
-            && keeper.join().is_err()
-        {
-            tracing::error!("the thread that packs and retires segments ended by a panic");
-        }
+        // The keeper of segments was started last; what it records comes before the end.
+        let mut threads = std::mem::take(&mut *lock(&self.thread.handles));
+        threads.pop().map_or((), join);
         self.shared.settle_uncounted();
         self.shared.keep(&Event::Stopped(Stopped { time: self.shared.now() }));
         self.shared.queue.close();
-        if let Some(thread) = lock(&self.thread.handle).take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the journal thread ended by a panic");
-        }
+        threads.into_iter().for_each(join);
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    let name = thread.thread().name().unwrap_or_default().to_owned();
+    if thread.join().is_err() {
+        tracing::error!("the thread {name} ended by a panic");
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
@@ -18,9 +18,10 @@ use super::frame::encode;
 use super::keep::{Keeper, Orders};
 use super::log::Log;
 use super::queue::{Batch, Item, Kind};
-use super::recover::{Recovery, recover};
+use super::recover::{NoEnd, Recovery, recover};
 use super::settled::lock;
 use super::shared::Shared;
+use super::tree::{Follower, TreeOptions};
 use super::writer::Writer;
 use super::{Journal, Thread};
 use crate::domain::{Budget, Timestamp, Zone};
@@ -42,6 +43,8 @@ pub struct JournalOptions {
     pub node: String,
     /// Where the time comes from.
     pub clock: Clock,
+    /// How their tree is signed.
+    pub tree: TreeOptions,
     /// What becomes of records after they are written.
     pub keep: Keep,
 }
@@ -70,6 +73,18 @@ pub enum JournalError {
     /// Two nodes must not write the same numbers.
     #[error("{0} is in use by another process: stop it, or give this node a folder of its own")]
     InUse(PathBuf),
+    /// Records that were signed for are gone.
+    #[error(
+        "the records in {folder} end with number {last}, but a checkpoint was signed over {signed}: put back what was taken away, or set the folder aside as evidence and begin a new one; going on would give these numbers out twice"
+    )]
+    BelowCheckpoint {
+        /// The folder.
+        folder: PathBuf,
+        /// The last number that is there.
+        last: u64,
+        /// The last number that must be there.
+        signed: u64,
+    },
     /// The disk refused.
     #[error(
         "cannot open the records in {folder}: {doing}; check that it exists, is writable and has room"
@@ -93,10 +108,18 @@ impl Journal {
         let failed = |doing| move |cause| JournalError::Io { folder: folder.clone(), doing, cause };
         make(folder).map_err(failed("making the folder"))?;
         let claimed = Arc::new(claim(folder)?);
-        let (recovery, ledger) = recover(folder).map_err(failed("reading the last segment"))?;
-
         let shared = Arc::new(Shared::new(&options.budgets, options.clock.clone()));
-        let log = Log::new(folder, options.segment_bytes, &options.node, recovery.last_seq);
+        let (follower, feed) = Follower::open(folder, &shared, options.tree.clone())
+            .map_err(failed("opening their tree"))?;
+        let signed = follower.signed();
+        let (recovery, ledger) = recover(folder, signed).map_err(|error| match error {
+            NoEnd::Io(cause) => failed("reading the last segment")(cause),
+            NoEnd::BelowCheckpoint(last) => {
+                JournalError::BelowCheckpoint { folder: folder.clone(), last, signed }
+            }
+        })?;
+
+        let log = Log::new(folder, options.segment_bytes, &options.node, recovery.last_seq, feed);
         let carried = Arc::clone(&ledger.carried);
         let mut writer = Writer::new(&shared, log, ledger);
         writer.free_bytes = options.free_bytes;
@@ -105,34 +128,43 @@ impl Journal {
         if let Some(time) = recovery.last_time {
             shared.last_time.store(time.millis(), std::sync::atomic::Ordering::Relaxed);
         }
-        begin(&mut writer, &recovery, &options.keep).map_err(failed("starting a segment"))?;
+        begin(&mut writer, &recovery, options).map_err(failed("starting a segment"))?;
 
-        let held = Arc::clone(&claimed);
-        let handle = thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || {
-                writer.run();
-                drop(held);
-            })
-            .map_err(failed("starting the journal thread"))?;
+        let (tree, last) = (follower.state(), recovery.last_seq);
         let orders = Arc::<Orders>::default();
-        let keeper = Keeper::new(options, &shared, &carried, &orders).start(claimed);
-        let thread = Arc::new(Thread {
-            shared: Arc::clone(&shared),
-            handle: Mutex::new(Some(handle)),
-            orders,
-            keeper: Mutex::new(Some(keeper.map_err(failed("starting the keeper's thread"))?)),
-        });
-        Ok((Self { shared, thread, carried }, recovery))
+        let keeper = Keeper::new(options, &shared, &carried, &orders);
+        let threads = [
+            run("journal", &claimed, move || writer.run()),
+            run("journal-tree", &claimed, move || follower.run(last)),
+            keeper.start(claimed),
+        ];
+        let threads: io::Result<Vec<_>> = threads.into_iter().collect();
+        let handles = Mutex::new(threads.map_err(failed("starting a thread"))?);
+        let thread = Arc::new(Thread { shared: Arc::clone(&shared), handles, orders });
+        Ok((Self { shared, tree, thread, carried }, recovery))
     }
 }
 
+/// Starts a thread that holds the folder as long as it runs.
+fn run(
+    name: &str,
+    claimed: &Arc<File>,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let held = Arc::clone(claimed);
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        work();
+        drop(held);
+    })
+}
+
 /// The first events of this run, in one write with the head of their segment.
-fn begin(writer: &mut Writer, recovery: &Recovery, keep: &Keep) -> io::Result<()> {
+fn begin(writer: &mut Writer, recovery: &Recovery, options: &JournalOptions) -> io::Result<()> {
     let time = writer.shared.now();
-    let keys = keys(writer, keep, time);
+    let keys = keys(writer, &options.keep, time);
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let started = Event::Started(Started { time, version });
+    let signing_key = options.tree.signers.first().map(|newest| newest.verifier().to_string());
+    let started = Event::Started(Started { time, version, signing_key });
     let mut batch = Batch::default();
     for event in recovery.event(time).iter().chain([&started]).chain(&keys) {
         let mut body = Vec::new();

@@ -144,6 +144,14 @@ impl Reader {
         Ok(reader)
     }
 
+    /// Reads a folder from the segment that holds this number, or would; earlier ones come with it.
+    pub fn from_seq(folder: &Path, seq: u64) -> io::Result<Self> {
+        let mut reader = Self::open(folder)?;
+        let begun = reader.later.partition_point(|(first, _)| *first <= seq);
+        reader.later.drain(..begun.saturating_sub(1));
+        Ok(reader)
+    }
+
     /// Reads the last segments of a folder, at least `count` records if there are so many.
     pub fn last(folder: &Path, count: u64) -> io::Result<Self> {
         let mut reader = Self::listed(folder)?;

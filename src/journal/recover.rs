@@ -59,15 +59,29 @@ impl Recovery {
     }
 }
 
-/// Reads the end of the records in a folder, and cuts what was never confirmed.
-pub(super) fn recover(folder: &Path) -> io::Result<(Recovery, Ledger)> {
+/// Why the end of the records is none that can be gone on from.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoEnd {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// They end with this number, before the last one that a checkpoint was signed over.
+    #[error("the records end with number {0}")]
+    BelowCheckpoint(u64),
+}
+
+/// Reads the end of the records in a folder, and cuts what was never confirmed. Nothing is cut if the
+/// records end before number `signed`, which a checkpoint covers: that is no torn tail.
+pub(super) fn recover(folder: &Path, signed: u64) -> Result<(Recovery, Ledger), NoEnd> {
     segment::discard(folder);
     segment::discard_packing(folder)?;
     let mut found = Recovery::default();
     let mut segments = segment::list(folder)?;
-    while let Some((_, path)) = segments.last() {
+    while let Some((first, path)) = segments.last() {
         if has_records(path)? {
             break;
+        }
+        if *first <= signed {
+            return Err(NoEnd::BelowCheckpoint(first.saturating_sub(1)));
         }
         // It was made and nothing in it was ever confirmed: the events before it are the end.
         let bytes = written_beyond(path, 0)?;
@@ -80,9 +94,16 @@ pub(super) fn recover(folder: &Path) -> io::Result<(Recovery, Ledger)> {
     }
     let start = last_with_head(&segments)?;
     let mut ledger = Ledger::default();
+    let mut end = None;
     for (index, (_, path)) in segments.iter().enumerate().skip(start) {
         let next = segments.get(index.saturating_add(1)).map(|(first, _)| *first);
-        read_back(path, next, index == start, (&mut found, &mut ledger))?;
+        end = read_back(path, next, index == start, (&mut found, &mut ledger))?;
+    }
+    if found.last_seq < signed {
+        return Err(NoEnd::BelowCheckpoint(found.last_seq));
+    }
+    if let (Some(end), Some((_, path))) = (end, segments.last()) {
+        cut(path, end, &mut found)?;
     }
     found.unfinished = ledger.take_open();
     found.counters = ledger.counters();
@@ -108,13 +129,14 @@ fn has_records(path: &Path) -> io::Result<bool> {
     Ok(has_head || lines.is_confirmed()?)
 }
 
-/// Reads one segment into the ledger; `next` is the first number of the one after it.
+/// Reads one segment into the ledger; `next` is the first number of the one after it. Gives the place
+/// where the last segment is to be cut.
 fn read_back(
     path: &Path,
     next: Option<u64>,
     is_first: bool,
     (found, ledger): (&mut Recovery, &mut Ledger),
-) -> io::Result<()> {
+) -> io::Result<Option<u64>> {
     let mut lines = Lines::open(path)?;
     let mut is_head = is_first;
     loop {
@@ -139,10 +161,7 @@ fn read_back(
             lines.seek(offset)?;
             continue;
         }
-        if next.is_none() {
-            cut(path, lines.offset, found)?;
-        }
-        return Ok(());
+        return Ok(next.is_none().then_some(lines.offset));
     }
 }
 

@@ -302,6 +302,7 @@ mod tests {
     use super::super::event::Stopped;
     use super::super::reservation::{Reservation, Undo};
     use super::super::settled::{JournalFailed, Ticket};
+    use super::super::tree::{Follower, Signer, TreeOptions};
     use super::*;
     use crate::domain::Zone;
 
@@ -309,7 +310,9 @@ mod tests {
     fn a_call_whose_caller_left_is_counted_and_keeps_no_place_if_it_cannot_come_on_record() {
         let folder = tempfile::tempdir().unwrap();
         let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
-        let log = Log::new(folder.path(), 1 << 16, "north", 0);
+        let tree = TreeOptions::signed_by(Signer::new("north", &[7; 32]));
+        let (_, feed) = Follower::open(folder.path(), &shared, tree).unwrap();
+        let log = Log::new(folder.path(), 1 << 16, "north", 0, feed);
         let mut writer = Writer::new(&shared, log, Ledger::default());
         let decided = Decided::new(shared.now(), Uuid::now_v7(), Zone::Sharing);
         let (ticket, open) = Reservation::new(&shared, Zone::Sharing, 2_048).decided(&decided);

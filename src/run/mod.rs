@@ -12,6 +12,8 @@ mod parts;
 
 mod place;
 
+mod supervise;
+
 mod workers;
 
 use std::path::Path;

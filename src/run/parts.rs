@@ -22,12 +22,13 @@ use crate::control::Readiness;
 use crate::domain::{Timestamp, Zone};
 use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
+use crate::journal::tree::{Signer, TreeOptions};
 use crate::journal::{Clock, Event, Journal, JournalOptions, Keep, ViewSwapped};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
-use crate::supervision::JournalMetrics;
+use crate::supervision::{JournalMetrics, SupervisionGauges, Watch};
 use crate::upstream::Shared;
 
 /// Everything that lives as long as the process.
@@ -43,6 +44,8 @@ pub(super) struct Parts {
     pub(super) readiness: Arc<Readiness>,
     pub(super) upstreams: Arc<Shared>,
     pub(super) clock: Clock,
+    pub(super) watch: Watch,
+    gauges: SupervisionGauges,
     control: Handle,
     metrics: Arc<Metrics>,
     book: RuleBook,
@@ -83,6 +86,7 @@ impl Parts {
         let metrics = Arc::new(Metrics::register(&registry)?);
         let journal_metrics = JournalMetrics::register(&registry)?;
         let figures = Figures::register(&registry)?;
+        let gauges = SupervisionGauges::register(&registry)?;
         let book = RuleBook::new(config);
         let upstreams = Arc::new(Shared::default());
         let tools = Tools {
@@ -95,10 +99,10 @@ impl Parts {
             first(config, options, &book, (&tools, control))?;
         let freezes = Freezes::load(&config.state).context("the freezes cannot be read")?;
 
-        let options_of_journal =
-            journal_options(config, &options.clock, kept::keys(config, &keys)?);
+        let keep = kept::keys(config, &keys)?;
         let (journal, recovery) =
-            Journal::open(&options_of_journal).context("the records cannot be opened")?;
+            Journal::open(&journal_options(config, &options.clock, (&keys, keep))?)
+                .context("the records cannot be opened")?;
         if let Some(cut) = &recovery.cut {
             tracing::warn!(segment = %cut.segment, bytes = cut.bytes, "a torn tail was cut");
         }
@@ -110,6 +114,7 @@ impl Parts {
             limiters: Limiters::new(recovery.counters),
             overlay: OnceLock::new(),
         });
+        let watch = Watch::open(&config.state, config.detectors, journal.committed());
         let Loaded { good, views } = loaded;
         let mut sides = BTreeMap::new();
         for (zone, prepared) in views {
@@ -140,6 +145,8 @@ impl Parts {
             upstreams,
             control: control.clone(),
             clock: options.clock.clone(),
+            watch,
+            gauges,
             metrics,
             book,
             folder: config.policies.clone(),
@@ -219,6 +226,11 @@ impl Parts {
             parts.announce(Some(&before), &good, &cause);
             parts.metrics.policies_in_force();
         }))
+    }
+
+    /// The policies in force.
+    pub(super) fn sources(&self) -> Arc<crate::policy::Sources> {
+        Arc::clone(&self.in_force().sources)
     }
 
     fn in_force(&self) -> MutexGuard<'_, Good> {
@@ -326,6 +338,9 @@ impl Parts {
     pub(super) fn page(&self) -> Result<String, prometheus::Error> {
         self.figures.bring_in(&self.sides);
         self.figures.update(&self.upstreams);
+        self.judged(|scene| {
+            self.gauges.update(scene, &crate::supervision::detect::findings(scene));
+        });
         let answered =
             self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum();
         let folded = self.sides.values().map(|side| side.recorder.folds.counted()).sum();
@@ -334,6 +349,7 @@ impl Parts {
             &self.journal_metrics,
             &self.journal,
             (answered, folded),
+            self.clock.now(),
         )
     }
 }
@@ -356,8 +372,12 @@ fn side(
     }
 }
 
-fn journal_options(config: &Config, clock: &Clock, keep: Keep) -> JournalOptions {
-    JournalOptions {
+fn journal_options(
+    config: &Config,
+    clock: &Clock,
+    (keys, keep): (&Keys, Keep),
+) -> anyhow::Result<JournalOptions> {
+    Ok(JournalOptions {
         folder: config.records.clone(),
         segment_bytes: config.journal.segment_bytes,
         sync_ms: config.journal.sync_ms,
@@ -365,6 +385,23 @@ fn journal_options(config: &Config, clock: &Clock, keep: Keep) -> JournalOptions
         budgets: config.zones.iter().map(|(zone, served)| (*zone, served.journal)).collect(),
         node: config.node.clone(),
         clock: clock.clone(),
+        tree: TreeOptions {
+            signers: signers(config, keys)?,
+            copies: config.journal.checkpoints.clone(),
+        },
         keep,
-    }
+    })
+}
+
+/// Who signs checkpoints, the newest key first.
+fn signers(config: &Config, keys: &Keys) -> Result<Arc<[Signer]>, BadConfiguration> {
+    let origin = config.origin();
+    let all = keys.secrets(KeyPurpose::Signing).into_iter().map(|(_, seed)| {
+        Signer::new(&origin, &seed).ok_or_else(|| {
+            BadConfiguration(format!(
+                "`{origin}` cannot be the origin of checkpoints: write `journal.origin` without blanks and `+`, best as a domain and a name (C2SP tlog-checkpoint)"
+            ))
+        })
+    });
+    all.collect()
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Encoder as _, Gauge, IntCounter, IntGauge, Registry, TextEncoder};
 
+use crate::domain::Timestamp;
 use crate::journal::Journal;
 
 /// Figures of the journal, brought up to date when the page is read.
@@ -19,6 +20,10 @@ pub struct JournalMetrics {
     sync_seconds: Gauge,
     healthy: IntGauge,
     difference: IntGauge,
+    covered: IntGauge,
+    uncovered: IntGauge,
+    checkpoint_age: Gauge,
+    provable: IntGauge,
 }
 
 impl JournalMetrics {
@@ -37,6 +42,11 @@ impl JournalMetrics {
         let sync_seconds =
             Gauge::new("helan_journal_sync_seconds", "How long the last sync took.")?;
         registry.register(Box::new(sync_seconds.clone()))?;
+        let checkpoint_age = Gauge::new(
+            "helan_checkpoint_age_seconds",
+            "How long ago the latest checkpoint was signed.",
+        )?;
+        registry.register(Box::new(checkpoint_age.clone()))?;
         Ok(Self {
             events: counter("helan_journal_events_total", "Events made durable.")?,
             bytes: counter("helan_journal_bytes_total", "Bytes of events made durable.")?,
@@ -57,10 +67,20 @@ impl JournalMetrics {
                 "helan_records_difference",
                 "Answers given minus calls on record; it returns to 0 when the gateway is idle.",
             )?,
+            covered: gauge("helan_checkpoint_size", "Events that the latest checkpoint covers.")?,
+            uncovered: gauge(
+                "helan_records_uncovered",
+                "Durable events that no checkpoint covers yet; a second's worth is normal.",
+            )?,
+            checkpoint_age,
+            provable: gauge(
+                "helan_records_provable",
+                "0 if no further checkpoint is signed, because the records are not those signed before.",
+            )?,
         })
     }
 
-    fn update(&self, journal: &Journal, answered: u64, folded: u64) {
+    fn update(&self, journal: &Journal, answered: u64, folded: u64, now: Timestamp) {
         let stats = journal.stats();
         raise(&self.events, stats.events);
         raise(&self.bytes, stats.bytes);
@@ -72,6 +92,15 @@ impl JournalMetrics {
         self.sync_seconds.set(Duration::from_micros(stats.sync_us).as_secs_f64());
         self.healthy.set(i64::from(stats.healthy));
         let recorded = stats.finished.saturating_add(stats.uncounted).saturating_add(folded);
+        self.provable.set(i64::from(journal.is_unprovable().is_none()));
+        if let Some(latest) = journal.checkpoint() {
+            let size = latest.checkpoint.size;
+            self.covered.set(signed(size));
+            self.uncovered.set(signed(journal.committed().saturating_sub(size)));
+            let age = now.millis().saturating_sub(latest.time.millis()).max(0);
+            let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+            self.checkpoint_age.set(age.as_secs_f64());
+        }
         self.difference.set(signed(answered).saturating_sub(signed(recorded)));
     }
 }
@@ -90,8 +119,9 @@ pub fn page(
     metrics: &JournalMetrics,
     journal: &Journal,
     (answered, folded): (u64, u64),
+    now: Timestamp,
 ) -> Result<String, prometheus::Error> {
-    metrics.update(journal, answered, folded);
+    metrics.update(journal, answered, folded, now);
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text)?;
     String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))

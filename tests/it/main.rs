@@ -34,6 +34,7 @@ mod path;
 mod planted;
 mod policies;
 mod profiles;
+mod proof;
 mod readme;
 mod real;
 mod refusals;

@@ -6,6 +6,8 @@ pub mod export;
 
 mod progress;
 
+pub(super) mod proof;
+
 pub mod subject;
 
 mod text;
@@ -21,11 +23,13 @@ use uuid::Uuid;
 use self::counted::Counted;
 use self::export::ExportArgs;
 use self::progress::Progress;
+use self::proof::{CheckProofArgs, ProveArgs, VerifyArgs};
 use self::subject::{Search, SubjectArgs};
 use self::text::{CallLine, Content, HEADING};
 pub use super::places::Folder;
 use crate::config::problem::BadConfiguration;
 use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
+use crate::journal::tree::{NoEvidence, NotProved};
 use crate::journal::{ALLOWED, Decided, Event, Finished, ReadError, Reader, Record, began};
 
 /// How long a following `tail` waits before it looks again.
@@ -47,6 +51,13 @@ pub enum Records {
     Tail(TailArgs),
     /// Calls, decision and end together, and other events.
     Query(QueryArgs),
+    /// Reads every record again and checks it against the tree, the checkpoints, and what was kept
+    /// elsewhere.
+    Verify(VerifyArgs),
+    /// Writes a call as evidence that anybody can check without the records.
+    Prove(ProveArgs),
+    /// Checks evidence that `prove` wrote, without any records.
+    CheckProof(CheckProofArgs),
     /// Calls and other events as a Parquet file.
     Export(ExportArgs),
 }
@@ -56,6 +67,9 @@ pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> 
     match records {
         Records::Tail(args) => tail(args, out),
         Records::Query(args) => query(args, out),
+        Records::Verify(args) => proof::verify(args, out),
+        Records::Prove(args) => proof::prove(args, out),
+        Records::CheckProof(args) => proof::check(args, out),
         Records::Export(args) => export::export(args, out),
     }
 }
@@ -130,6 +144,40 @@ pub enum RecordsError {
     /// The reader of our output went away, or its disk is full.
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
+    /// Verification found something.
+    #[error("{0} things are wrong with the records")]
+    NotProved(u64),
+    /// A call cannot be proved.
+    #[error(transparent)]
+    NoEvidence(#[from] NoEvidence),
+    /// Evidence proves nothing.
+    #[error("nothing is proved: {0}")]
+    Evidence(#[from] NotProved),
+    /// No key was given to check evidence with.
+    #[error(
+        "name the node's key with --key: a checkpoint proves nothing without knowing who signed it"
+    )]
+    NoKey,
+    /// A key that is none.
+    #[error(
+        "`{given}` is neither a verifier key (name+id+key, as `helan keys verifier` prints it) nor a file of such keys"
+    )]
+    Key {
+        /// What was given.
+        given: String,
+        /// Why it could not be read as a file.
+        #[source]
+        cause: Option<io::Error>,
+    },
+    /// A file that was named could not be read.
+    #[error("cannot read {path}")]
+    Unread {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// The file that was asked for could not be written.
     #[error("cannot write {file}; check its folder, its permissions and the room on its disk")]
     File {

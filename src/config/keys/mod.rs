@@ -30,7 +30,8 @@ pub fn key_name(purpose: KeyPurpose, id: &str) -> String {
 /// What a key is for. One never serves two purposes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyPurpose {
-    /// Signs checkpoints of the records (the seed of an Ed25519 key).
+    /// Signs checkpoints of the records (the seed of an Ed25519 key). A new one is taken up by a restart,
+    /// whose first checkpoint all of them sign.
     Signing,
     /// Hides data subjects in records.
     Subject,
@@ -164,6 +165,17 @@ impl Keys {
         let rings = self.0.load();
         let newest = &rings.of(purpose).newest;
         (Arc::clone(&newest.id), newest.bytes)
+    }
+
+    /// The ids and bytes of all keys of a purpose, the newest first.
+    pub fn secrets(&self, purpose: KeyPurpose) -> Vec<(Arc<str>, [u8; 32])> {
+        let rings = self.0.load();
+        let ring = rings.of(purpose);
+        let older = ring.older.iter().rev();
+        std::iter::once(&ring.newest)
+            .chain(older)
+            .map(|key| (Arc::clone(&key.id), key.bytes))
+            .collect()
     }
 
     /// The HMAC key of that purpose and id; the newest if no id is given.

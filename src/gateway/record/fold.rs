@@ -169,6 +169,7 @@ mod tests {
     use crate::domain::Budget;
     use crate::domain::Zone;
     use crate::gateway::metrics::Metrics;
+    use crate::journal::tree::{Signer, TreeOptions};
     use crate::journal::{Clock, Journal, JournalOptions, Keep, Reader};
 
     fn recorder(folder: &Path, budget: Budget) -> Recorder {
@@ -181,6 +182,7 @@ mod tests {
             budgets: BTreeMap::from([(Zone::Opening, budget)]),
             node: "north".to_owned(),
             clock: clock.clone(),
+            tree: TreeOptions::signed_by(Signer::new("north", &[7; 32])),
             keep: Keep::default(),
         })
         .unwrap();

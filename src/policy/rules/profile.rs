@@ -4,7 +4,9 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Authority, Mode, OrganizationKind, ProfileId, Rank, SharingClass, Timestamp};
+use crate::domain::{
+    Authority, Entry, Mode, OrganizationKind, ProfileId, Rank, SharingClass, Timestamp,
+};
 
 /// One `profile.yaml`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -110,6 +112,11 @@ impl Profile {
         let day = now.day();
         let over = self.in_force.until.is_some_and(|until| until < day);
         if over || day < self.in_force.from { self.notice.as_deref() } else { None }
+    }
+
+    /// Whether some basis of the entry has a rank that withholding may rest on (I1).
+    pub fn lets_withhold(&self, entry: &Entry) -> bool {
+        entry.sharing.basis.iter().any(|basis| self.withholding.contains(&basis.rank))
     }
 
     /// How many days records are kept.

@@ -141,7 +141,10 @@ fn child_on_a_failing_disk() {
     until("the journal works again", || call(&journal).is_ok());
     assert_eq!(given_back.load(Ordering::Relaxed), 2, "a call on record keeps its place");
     // Five, the early one, the two that left and the last.
-    let page = || helan::supervision::page(&registry, &metrics, &journal, (9, 0)).unwrap();
+    let page = || {
+        helan::supervision::page(&registry, &metrics, &journal, (9, 0), Clock::system().now())
+            .unwrap()
+    };
     until("every answer is on record or counted", || {
         page().contains("\nhelan_records_difference 0\n")
     });

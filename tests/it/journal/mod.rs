@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use helan::domain::{Budget, EntryId, GrantId, OrganizationId, Timestamp, Zone};
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{
     ANSWERED, Clock, Decided, Event, Finished, Journal, JournalOptions, Keep, Reader, Record,
     Recovery, Spent,
@@ -29,6 +30,7 @@ fn options(folder: &Path) -> JournalOptions {
         budgets: zones.into_iter().map(|zone| (zone, budget)).collect(),
         node: "north".to_owned(),
         clock: Clock::system(),
+        tree: TreeOptions::signed_by(Signer::new("north/records", &[7; 32])),
         keep: Keep::default(),
     }
 }

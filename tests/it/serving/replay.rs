@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use helan::domain::Budget;
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{Clock, Decided, Event, Finished, Journal, JournalOptions, Keep, ViewSwapped};
 use serde_json::Value;
 
@@ -152,6 +153,7 @@ fn forged(city: &City, folder: &Path, change: impl FnOnce(&mut Decided)) -> Stri
         budgets: BTreeMap::from([(decided.zone, Budget::default())]),
         node: "forger".to_owned(),
         clock: Clock::system(),
+        tree: TreeOptions::signed_by(Signer::new("forger/records", &[7; 32])),
         keep: Keep::default(),
     };
     let (journal, _) = Journal::open(&options).unwrap();

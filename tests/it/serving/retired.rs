@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use helan::domain::{Timestamp, Zone};
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{Clock, Decided, Event, Journal, JournalOptions, Keep};
 use serde_json::Value;
 use uuid::Uuid;
@@ -29,6 +30,7 @@ fn old_records(folder: &Path, days: i64) {
         node: "north".to_owned(),
         clock: Clock::new(move || Timestamp::from_millis(then.millis())),
         keep: Keep::default(),
+        tree: TreeOptions::signed_by(Signer::new("north/records", &[7; 32])),
     };
     let (journal, _) = Journal::open(&options).unwrap();
     for _ in 0..200 {

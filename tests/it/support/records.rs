@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{Clock, Journal, JournalOptions, Keep};
 use serde_json::Value;
 
@@ -54,6 +55,7 @@ pub fn pack(folder: &Path) {
         node: "packer".to_owned(),
         clock: Clock::system(),
         keep: Keep { pack_after: Duration::ZERO, ..Keep::default() },
+        tree: TreeOptions::signed_by(Signer::new("packer/records", &[7; 32])),
     };
     let (journal, _) = Journal::open(&options).unwrap();
     eventually("packing", Duration::from_secs(30), || {

@@ -68,6 +68,10 @@ fn copy(from: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            // Of the tree nothing is needed here.
+            continue;
+        }
         fs::copy(&path, to.path().join(path.file_name().unwrap())).unwrap();
     }
     to

@@ -185,6 +185,11 @@ impl Journal {
         self.thread.orders.keep_for(days, why.into());
     }
 
+    /// What the records rest on by now.
+    pub fn rests_on(&self) -> Carried {
+        lock(&self.carried).clone()
+    }
+
     /// Hashes on record are made with these keys from here on, named by purpose and id.
     pub fn use_keys(&self, used: impl IntoIterator<Item = String>) {
         let used: Vec<_> = {

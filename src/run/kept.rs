@@ -26,24 +26,13 @@ pub(super) fn used(keys: &Keys) -> BTreeSet<String> {
 /// The keys that records are made with; an error if one is missing that was ever used and is not given
 /// up for lost.
 pub(super) fn keys(config: &Config, held: &Keys) -> anyhow::Result<Keep> {
-    let carried = Carried::read(&config.records)
+    let mut carried = Carried::read(&config.records)
         .with_context(|| format!("cannot read the records in {}", config.records.display()))?;
     let lost = keys::lost(&config.keys)
         .map_err(|error| BadConfiguration(format!("the keys cannot be used: {error}")))?;
     let lost: BTreeSet<_> = lost.iter().map(|(purpose, id)| key_name(*purpose, id)).collect();
-    let mut problems = Vec::new();
-    for (purpose, without) in CITED {
-        for key in &carried.keys {
-            let Some(id) = key.strip_prefix(purpose.as_str()).and_then(|id| id.strip_prefix('-'))
-            else {
-                continue;
-            };
-            let is_there = held.hmac_key(purpose, Some(id)).is_some();
-            if !is_there && !lost.contains(key) && !carried.lost.contains(key) {
-                problems.push(missing((purpose, id), without, &config.keys));
-            }
-        }
-    }
+    carried.lost.extend(lost.iter().cloned());
+    let problems = absent(&carried, held, &config.keys);
     if problems.is_empty() {
         return Ok(Keep { used: used(held), lost, ..Keep::default() });
     }
@@ -53,6 +42,23 @@ pub(super) fn keys(config: &Config, held: &Keys) -> anyhow::Result<Keep> {
         problems.join("\n")
     ))
     .into())
+}
+
+/// The keys that records were made with and that are neither there nor given up for lost, and what that
+/// means.
+pub(super) fn absent(carried: &Carried, held: &Keys, folder: &Path) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (purpose, without) in CITED {
+        for key in carried.keys.difference(&carried.lost) {
+            let id = key.strip_prefix(purpose.as_str()).and_then(|id| id.strip_prefix('-'));
+            if let Some(id) = id
+                && held.hmac_key(purpose, Some(id)).is_none()
+            {
+                problems.push(missing((purpose, id), without, folder));
+            }
+        }
+    }
+    problems
 }
 
 fn missing((purpose, id): (KeyPurpose, &str), without: &str, folder: &Path) -> String {

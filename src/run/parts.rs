@@ -15,7 +15,7 @@ use super::figures::Figures;
 use super::kept;
 use super::load::{First, Loaded, RuleBook, compile, errors, files, first, key_files};
 use crate::cache::Cache;
-use crate::config::keys::{KeyPurpose, Keys};
+use crate::config::keys::{KeyError, KeyPurpose, Keys};
 use crate::config::problem::{BadConfiguration, Problem};
 use crate::config::{Config, ZoneConfig};
 use crate::control::{InForce, Readiness};
@@ -314,7 +314,12 @@ impl Parts {
 
     /// Reads the node's keys again; says why, if the old ones stay.
     pub(super) fn reload_keys(&self) -> Option<String> {
-        let Err(error) = self.keys.reload(&self.keys_folder) else {
+        let folder = &self.keys_folder;
+        let whole = Keys::load(folder).and_then(|fresh| {
+            let absent = kept::absent(&self.journal.rests_on(), &fresh, folder);
+            if absent.is_empty() { self.keys.reload(folder) } else { Err(KeyError::Files(absent)) }
+        });
+        let Err(error) = whole else {
             self.journal.use_keys(kept::used(&self.keys));
             return None;
         };

@@ -7,7 +7,7 @@ use memchr::memmem;
 use uuid::Uuid;
 
 use crate::domain::Timestamp;
-use crate::journal::{Decided, Event, Reader, Record, ViewSwapped};
+use crate::journal::{Decided, Event, Reader, Record, ViewSwapped, began};
 
 /// How far the time of a record may lie from its place.
 const SLACK_MS: i64 = 60_000;
@@ -25,7 +25,7 @@ pub(super) struct Call {
 pub(super) fn call(records: &Path, transaction: Uuid) -> anyhow::Result<Call> {
     let text = transaction.to_string();
     let mut found = None;
-    scan(records, made(transaction).map(|made| made.saturating_sub(SLACK_MS)), |record| {
+    scan(records, began(transaction).map(Timestamp::millis), |record| {
         let is_it = record.name() == "decided" && holds(record, &text);
         if is_it
             && let Ok(Event::Decided(decided)) = record.event()
@@ -95,11 +95,4 @@ fn scan(
 
 fn holds(record: &Record, text: &str) -> bool {
     memmem::find(&record.json, text.as_bytes()).is_some()
-}
-
-/// When a transaction began: its id, a UUID of version 7, tells.
-fn made(transaction: Uuid) -> Option<i64> {
-    let (seconds, nanos) = transaction.get_timestamp()?.to_unix();
-    let millis = seconds.checked_mul(1_000)?.checked_add(u64::from(nanos) / 1_000_000)?;
-    i64::try_from(millis).ok()
 }

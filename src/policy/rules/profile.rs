@@ -141,3 +141,23 @@ pub(super) fn authority_name(authority: Authority) -> &'static str {
         Authority::Bureau => "bureau",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn records_are_kept_for_three_years_or_longer() {
+        let text = include_str!("../../../policies/rules/yc-2018/profile.yaml");
+        let read = |text: &str| crate::config::parse::<Profile>(Path::new("profile.yaml"), text);
+        let with = |line: &str| text.replace("keep_years: 3\n", line);
+
+        assert_eq!(read(text).unwrap().keep_days(), 1_098);
+        assert_eq!(read(&with("")).unwrap().keep_days(), 1_098);
+        assert_eq!(read(&with("keep_years: 10\n")).unwrap().keep_days(), 3_660);
+        let problems = read(&with("keep_years: 2\n")).unwrap_err();
+        assert!(problems[0].message.contains('3'), "{problems:?}");
+    }
+}

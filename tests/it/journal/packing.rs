@@ -14,6 +14,7 @@ use helan::journal::{
 
 use super::faults::{child, childs_folder, limit_files, tell, told};
 use super::{call, decided, options, read, segments, until};
+use crate::support::eventually;
 use crate::support::tools::tool;
 
 /// Packs what is closed as soon as it is seen.
@@ -60,7 +61,8 @@ pub(super) fn packed(folder: &Path) -> Vec<PathBuf> {
 /// Packs all that is closed, and leaves one segment that is not.
 pub(super) fn pack(folder: &Path) {
     let (journal, _) = Journal::open(&at_once(folder)).unwrap();
-    until("all that is closed is packed", || segments(folder).len() == 1);
+    // It gives way to everything else that runs here.
+    eventually("packing", Duration::from_secs(60), || (segments(folder).len() == 1).then_some(()));
     journal.close();
 }
 
@@ -68,6 +70,10 @@ fn copy(from: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            // Of the tree nothing is needed here.
+            continue;
+        }
         fs::copy(&path, to.path().join(path.file_name().unwrap())).unwrap();
     }
     to
@@ -222,12 +228,11 @@ fn child_that_packs() {
 
 #[test]
 fn kill_9_while_packing_leaves_one_good_copy_of_everything() {
-    let folder = filled(16 << 10, 6_000, early());
+    let folder = filled(16 << 10, 2_000, early());
     let before = read(folder.path());
-    let start = segments(folder.path()).len();
     let mut rounds = 0;
     let mut doubles = 0;
-    while segments(folder.path()).len() > start / 2 && rounds < 200 {
+    while rounds < 15 {
         let mut child = child("journal::packing::child_that_packs", folder.path()).spawn().unwrap();
         let began = Instant::now();
         let packed_before = packed(folder.path()).len();

@@ -5,9 +5,11 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use super::marriage;
 use crate::support::city::{City, program};
+use crate::support::eventually;
 use crate::support::records::events;
 use crate::support::serving::{Serving, command};
 use crate::support::stand_in::serve_rows;
@@ -98,6 +100,21 @@ fn a_person_is_found_over_all_keys_and_a_lost_key_is_said_before_anything_is_ser
     let (fewer, code, said) = accesses(&city, auditor.path(), &["--subject", PERSON], "");
     assert!(fewer < found && fewer >= found - before && code == Some(1), "{fewer} {said}");
     assert!(said.contains(&format!("subject-{id} is missing: calls from 20")), "{said}");
+
+    // A running node that is told to read its keys again notices that one is gone, and keeps all.
+    let node = Serving::start(&city, &[]);
+    let gone = old.with_extension("gone");
+    fs::rename(&old, &gone).unwrap();
+    node.signal(rustix::process::Signal::HUP);
+    eventually("the complaint", Duration::from_secs(10), || {
+        let said = node.log().into_iter().any(|entry| {
+            entry["fields"]["error"].as_str().is_some_and(|error| error.contains("nobody can find"))
+        });
+        said.then_some(())
+    });
+    fs::rename(&gone, &old).unwrap();
+    node.stop();
+    let all = events(&city.shown.records);
 
     // Gone from the folder: nothing starts.
     let safe = auditor.path().join("safe");

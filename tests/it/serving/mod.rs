@@ -7,6 +7,7 @@ mod keys;
 mod last_good;
 mod reloads;
 mod replay;
+mod retired;
 
 use crate::support::city::City;
 use crate::support::serving::curl;

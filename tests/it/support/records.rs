@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{Clock, Journal, JournalOptions, Keep};
 use serde_json::Value;
 
@@ -14,13 +15,16 @@ pub fn events(folder: &Path) -> Vec<Value> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|kind| kind == "log"))
+        .filter(|path| path.extension().is_some_and(|kind| kind == "log" || kind == "zst"))
         .collect();
     files.sort();
     files
         .iter()
         .flat_map(|file| {
-            let bytes = std::fs::read(file).unwrap();
+            let mut bytes = std::fs::read(file).unwrap();
+            if file.extension().is_some_and(|kind| kind == "zst") {
+                bytes = zstd::stream::decode_all(bytes.as_slice()).unwrap();
+            }
             bytes
                 .split(|byte| *byte == b'\n')
                 .filter_map(|line| {
@@ -51,6 +55,7 @@ pub fn pack(folder: &Path) {
         node: "packer".to_owned(),
         clock: Clock::system(),
         keep: Keep { pack_after: Duration::ZERO, ..Keep::default() },
+        tree: TreeOptions::signed_by(Signer::new("packer/records", &[7; 32])),
     };
     let (journal, _) = Journal::open(&options).unwrap();
     eventually("packing", Duration::from_secs(30), || {

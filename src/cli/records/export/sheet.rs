@@ -63,7 +63,7 @@ impl Sheet {
         if self.rows > 0 {
             self.write()?;
         }
-        self.writer.finish().map_err(refused)?;
+        // Writes the end of the file, too.
         self.writer.into_inner().map_err(refused)?.into_inner().map_err(io::Error::other)
     }
 

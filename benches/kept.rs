@@ -63,7 +63,7 @@ fn options(folder: &Path, clock: &Arc<AtomicI64>, pack_after: Duration) -> Journ
         node: "north".to_owned(),
         clock: Clock::new(move || Timestamp::from_millis(told.load(Ordering::Relaxed))),
         keep: Keep { pack_after, ..Keep::default() },
-        tree: TreeOptions::signed_by(Signer::new("bench/records", &[7; 32])),
+        tree: TreeOptions::signed_by(Signer::new("north/records", &[7; 32])),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the detectors know of the records, kept beside the policies' state and brought up to date from the
 //! journal. The file is a convenience: without it, everything is read from the first record again.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -108,7 +109,10 @@ impl Watch {
             serde_json::to_vec(&Kept { rules, thresholds: self.thresholds, ledger: &*ledger })?
         };
         let beside = self.file.with_extension("new");
-        std::fs::write(&beside, text)?;
+        // It says who asked for what: nobody else's to read.
+        let mut options = std::fs::OpenOptions::new();
+        let options = options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(&beside)?.write_all(&text)?;
         std::fs::rename(beside, &self.file)
     }
 

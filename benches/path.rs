@@ -6,6 +6,8 @@
 
 #[path = "support/gate.rs"]
 mod gate;
+#[path = "support/proc.rs"]
+mod proc;
 mod support;
 
 use std::fs;

@@ -24,13 +24,12 @@ use helan::gateway::identify::{self, KeySets};
 use helan::gateway::listen::{Conn, Handler, Listening, RequestBody, Workers, start};
 use helan::gateway::{Body, Folds, Inbound, Limiters, Memo, Node, Recorder, Side, Worker, handle};
 use helan::journal::tree::{Signer, TreeOptions};
-use helan::journal::{Clock, Journal, JournalOptions};
+use helan::journal::{Clock, Journal, JournalOptions, Keep};
 use helan::policy::Overlay;
 use helan::shape::MaskKey;
 use helan::upstream::Upstreams;
 use http::{Request, Response, response};
 use http_body_util::BodyExt as _;
-use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
@@ -142,6 +141,7 @@ fn journal_options(clock: &Clock, folder: &Path) -> JournalOptions {
         node: "bench".to_owned(),
         clock: clock.clone(),
         tree: TreeOptions::signed_by(Signer::new("bench/records", &[7; 32])),
+        keep: Keep::default(),
     }
 }
 
@@ -212,16 +212,10 @@ fn handler(worker: Worker, wanted: &Arc<AtomicUsize>, tell: Sender<Round>) -> Ha
     })
 }
 
-/// CPU time of this process.
-fn cpu() -> Duration {
-    let spent = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(spent).unwrap()
-}
-
 async fn answer(worker: Rc<Worker>, round: Vec<Waiting>, tell: Rc<Sender<Round>>) {
     let (requests, overs): (Vec<_>, Vec<_>) =
         round.into_iter().map(|(conn, request, over)| ((conn, request), over)).unzip();
-    let (began, idle) = (Instant::now(), cpu());
+    let (began, idle) = (Instant::now(), crate::proc::cpu());
     let answers = requests.into_iter().map(|(conn, request)| async {
         let received: Timestamp = worker.node.clock.now();
         let answer = handle(&worker, Inbound::new(conn, request, received)).await;
@@ -233,7 +227,7 @@ async fn answer(worker: Rc<Worker>, round: Vec<Waiting>, tell: Rc<Sender<Round>>
     while worker.side.recorder.journal.stats().pending > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    tell.send(Round { took, worked: cpu().saturating_sub(idle), answers }).unwrap();
+    tell.send(Round { took, worked: crate::proc::cpu().saturating_sub(idle), answers }).unwrap();
     for over in overs {
         over.send(()).unwrap();
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use serde_json::json;
 
@@ -33,6 +33,7 @@ A running node takes new keys up on SIGHUP or `POST /reload`.
 Examples:
   helan keys make --folder keys
   helan keys make --folder keys --purpose admin    # ends all admin tokens
+  helan keys make --folder keys --purpose subject --id 2027    # a new epoch
   helan keys admin --folder keys --name wang-li")]
 pub struct KeysArgs {
     #[command(subcommand)]
@@ -50,6 +51,22 @@ enum KeysCommand {
         /// the node reads its keys again.
         #[arg(long, value_parser = PossibleValuesParser::new(KeyPurpose::ALL.map(KeyPurpose::as_str)))]
         purpose: Option<String>,
+        /// Id of the new key instead of the time, such as `2027`. The greatest id of a purpose makes new
+        /// values, so it must be greater than all there are.
+        #[arg(long, requires = "purpose")]
+        id: Option<String>,
+    },
+    /// Say that a key is lost for good. A node that has used it does not start without it until then;
+    /// what it hides in records can be searched no more.
+    Lost {
+        /// Folder of keys, as in the configuration.
+        #[arg(long)]
+        folder: PathBuf,
+        /// What the key was for.
+        #[arg(value_parser = PossibleValuesParser::new(KeyPurpose::ALL.map(KeyPurpose::as_str)))]
+        purpose: String,
+        /// Its id.
+        id: String,
     },
     /// List purposes and ids, never the keys.
     List {
@@ -90,12 +107,13 @@ enum KeysCommand {
 /// Does what was asked and writes the answer to `out`.
 pub fn run(args: &KeysArgs, now: Timestamp, out: &mut dyn Write) -> anyhow::Result<()> {
     match &args.command {
-        KeysCommand::Make { folder, purpose } => {
+        KeysCommand::Make { folder, purpose, id } => {
             let wanted = match purpose.as_deref().and_then(KeyPurpose::parse) {
                 Some(purpose) => vec![purpose],
                 None => missing(folder)?,
             };
-            let id = id_of(now);
+            let id = id.clone().unwrap_or_else(|| id_of(now));
+            greatest(folder, &wanted, &id)?;
             for purpose in wanted {
                 let path = keys::make(folder, purpose, &id)?;
                 writeln!(out, "made {}", path.display())?;
@@ -105,6 +123,14 @@ pub fn run(args: &KeysArgs, now: Timestamp, out: &mut dyn Write) -> anyhow::Resu
             for (purpose, id) in keys::list(folder)? {
                 writeln!(out, "{purpose}\t{id}")?;
             }
+            for (purpose, id) in keys::lost(folder)? {
+                writeln!(out, "{purpose}\t{id}\tlost")?;
+            }
+        }
+        KeysCommand::Lost { folder, purpose, id } => {
+            let purpose = KeyPurpose::parse(purpose).context("this is no purpose of a key")?;
+            let path = keys::lose(folder, purpose, id)?;
+            writeln!(out, "made {}; the next start puts it on record", path.display())?;
         }
         KeysCommand::Credential { folder } => {
             let made = keys::make_credential(&Keys::load(folder)?)?;
@@ -143,6 +169,16 @@ fn missing(folder: &Path) -> anyhow::Result<Vec<KeyPurpose>> {
     let has = if folder.exists() { keys::list(folder)? } else { Vec::new() };
     let lacks = |purpose: &KeyPurpose| has.iter().all(|(has, _)| has != purpose);
     Ok(KeyPurpose::ALL.into_iter().filter(lacks).collect())
+}
+
+/// A key that is not the greatest of its purpose would never be used.
+fn greatest(folder: &Path, purposes: &[KeyPurpose], id: &str) -> anyhow::Result<()> {
+    let has = if folder.exists() { keys::list(folder)? } else { Vec::new() };
+    let greater = has.iter().find(|(purpose, other)| purposes.contains(purpose) && **other > *id);
+    if let Some((purpose, other)) = greater {
+        bail!("{purpose}-{other} would go on making new values: choose an id that sorts behind it");
+    }
+    Ok(())
 }
 
 /// Ids sort as the moments they were made at, to the second.

@@ -14,6 +14,8 @@ mod places;
 
 pub mod records;
 
+pub mod report;
+
 pub mod schema;
 
 pub mod serve;
@@ -59,6 +61,7 @@ enum Command {
         after_help = "Examples:\n  helan records query --records demo/records --outcome no-grant\n  helan records tail --records demo/records -f\nVerify them, and give one call to somebody who does not trust you:\n  helan records verify --config demo/helan.yaml --since checkpoint-of-last-week\n  helan records prove 019a… --config demo/helan.yaml --out call.json\n  helan records check-proof call.json --key gate-1/records+…"
     )]
     Records(records::Records),
+    Report(report::ReportArgs),
     #[command(
         after_help = "Example:\n  helan token --key issuer.pem --issuer https://id.city.example --subject housing/desk --audience helan\nThe key set that verifies such tokens: helan keys jwks --key issuer.pem"
     )]
@@ -110,6 +113,7 @@ pub fn run(cli: &Cli) -> Exit {
                 error.into()
             })
         }
+        Command::Report(report) => report::run(report, &mut out).map(|()| Exit::Fine),
         Command::Token(token) => token::run(token, now, &mut out).map(|()| Exit::Fine),
         Command::Schema(schema) => schema::run(schema, &mut out).map(|()| Exit::Fine),
     };

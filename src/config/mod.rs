@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::load::{load, parse, places, problem_at, read, read_yaml};
-use crate::domain::{Budget, ProfileId, Rate, Zone};
+use crate::domain::{Budget, ProfileId, Rate, Thresholds, Zone};
 
 /// The configuration of one node.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +47,9 @@ pub struct Config {
     /// How records reach the disk.
     #[serde(default)]
     pub journal: JournalConfig,
+    /// From where on the detectors of supervision speak up.
+    #[serde(default)]
+    pub detectors: Thresholds,
     /// How long `/readyz` fails on stop before connections are turned away, in milliseconds: as long
     /// as a load balancer needs to see it.
     #[serde(default = "default_unready_ms")]
@@ -218,6 +221,8 @@ pub struct JournalConfig {
     pub origin: Option<String>,
     /// Folder that gets a copy of the latest checkpoint, best on another machine.
     pub checkpoints: Option<PathBuf>,
+    /// Days that records are kept, where that is longer than the profiles of the zones demand.
+    pub keep_days: Option<u32>,
 }
 
 impl Default for JournalConfig {
@@ -228,6 +233,7 @@ impl Default for JournalConfig {
             free_bytes: 256 << 20,
             origin: None,
             checkpoints: None,
+            keep_days: None,
         }
     }
 }

@@ -20,12 +20,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::access::Access;
+use super::findings;
 use super::unproved::Unproved;
 use super::write::{self, Action};
 use crate::config::keys::Keys;
 use crate::domain::EntryId;
 use crate::journal::{Clock, Journal};
 use crate::policy::reload::{Frozen, Reload};
+use crate::supervision::detect::Finding;
+use crate::supervision::measures::{Evaluation, Period};
 
 /// Whether the node takes calls; false before the first View and as soon as it is to stop.
 #[derive(Debug, Default)]
@@ -56,7 +59,14 @@ pub struct Handles {
     pub reload: Reloading,
     /// Whether the policies in force hold such a thing.
     pub knows: Box<dyn Fn(&Frozen) -> bool + Send + Sync>,
+    /// What the detectors find at this moment.
+    pub findings: Box<dyn Fn() -> Vec<Finding> + Send + Sync>,
+    /// The measures of a period, this year without one.
+    pub measures: Measuring,
 }
+
+/// Computes the measures of a period, this year without one.
+pub type Measuring = Box<dyn Fn(Option<Period>) -> Option<Evaluation> + Send + Sync>;
 
 impl fmt::Debug for Handles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,6 +185,8 @@ async fn answer(
             let list = serde_json::to_string(&admin.reload.frozen()).unwrap_or_default();
             typed(StatusCode::OK, "application/json", list)
         }
+        "/findings" if reads => findings::list(admin),
+        "/measures" if reads => findings::measures(admin, request.uri().query()),
         _ if reads && let Some(name) = tree_name(&path) => tree_file(admin, name),
         _ if let Some(action) = Action::at(&path) => {
             if request.method() == Method::POST {
@@ -183,10 +195,12 @@ async fn answer(
                 wrong_method("POST")
             }
         }
-        "/healthz" | "/readyz" | "/metrics" | "/freezes" => wrong_method("GET, HEAD"),
+        "/healthz" | "/readyz" | "/metrics" | "/freezes" | "/findings" | "/measures" => {
+            wrong_method("GET, HEAD")
+        }
         _ => text(
             StatusCode::NOT_FOUND,
-            "GET /metrics /healthz /readyz /freezes /checkpoint /tile/…; POST /freeze /thaw /purge /reload\n",
+            "GET /metrics /healthz /readyz /freezes /findings /measures /checkpoint /tile/…; POST /freeze /thaw /purge /reload /findings/{id}/{confirm,dismiss,order}\n",
         ),
     }
 }

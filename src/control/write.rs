@@ -1,4 +1,4 @@
-//! Writes: freeze, thaw, purge and reload. Each is proved first, then read, carried out and recorded.
+//! Writes: freeze, thaw, purge, reload, and what is said of findings. Each is proved first, then read, carried out and recorded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::access::{Access, MISSING, NotProved};
 use super::admin::{Admin, typed};
+use super::findings;
 use super::unproved::Unproved;
 use crate::domain::{ApplicationId, EntryId, GrantId, OrganizationId};
 use crate::journal::{AdminWrite, Event, Freeze};
@@ -31,23 +32,37 @@ pub(super) enum Action {
     Thaw,
     Purge,
     Reload,
+    Confirm,
+    Dismiss,
+    Order,
 }
 
 impl Action {
     const ALL: [Self; 4] = [Self::Freeze, Self::Thaw, Self::Purge, Self::Reload];
 
-    fn as_str(self) -> &'static str {
+    /// What can be said of a finding.
+    const SAID: [Self; 3] = [Self::Confirm, Self::Dismiss, Self::Order];
+
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
             Self::Purge => "purge",
             Self::Reload => "reload",
+            Self::Confirm => "confirm",
+            Self::Dismiss => "dismiss",
+            Self::Order => "order",
         }
     }
 
     /// The one at this path.
     pub(super) fn at(path: &str) -> Option<Self> {
         let name = path.strip_prefix('/')?;
+        if let Some((_, said)) =
+            name.strip_prefix("findings/").and_then(|rest| rest.split_once('/'))
+        {
+            return Self::SAID.into_iter().find(|action| action.as_str() == said);
+        }
         Self::ALL.into_iter().find(|action| action.as_str() == name)
     }
 }
@@ -91,26 +106,31 @@ impl Order {
 }
 
 /// What came of a write.
-struct Done {
+pub(super) struct Done {
     status: StatusCode,
     code: &'static str,
     text: String,
     target: Option<String>,
+    reason: Option<String>,
     /// Whether something is other than before, so that the record must outlive an outage.
     has_effect: bool,
 }
 
 impl Done {
-    fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), target: None, has_effect: false }
+    pub(super) fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
+        Self { status, code, text: text.into(), target: None, reason: None, has_effect: false }
     }
 
-    fn effect(status: StatusCode, text: impl Into<String>) -> Self {
+    pub(super) fn effect(status: StatusCode, text: impl Into<String>) -> Self {
         Self { has_effect: true, ..Self::new(status, "done", text) }
     }
 
-    fn about(self, target: impl Into<String>) -> Self {
+    pub(super) fn about(self, target: impl Into<String>) -> Self {
         Self { target: Some(target.into()), ..self }
+    }
+
+    pub(super) fn because(self, reason: Option<String>) -> Self {
+        Self { reason, ..self }
     }
 
     fn event(&self, admin: &Admin, (action, by, transaction): (Action, &str, Uuid)) -> AdminWrite {
@@ -120,6 +140,7 @@ impl Done {
             by: by.to_owned(),
             action: action.as_str().to_owned(),
             target: self.target.clone(),
+            reason: self.reason.clone(),
             outcome: self.code.to_owned(),
             status: self.status.as_u16(),
             count: 1,
@@ -153,6 +174,7 @@ pub(super) async fn write(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let transaction = Uuid::now_v7();
+    let path = request.uri().path().to_owned();
     let by = match access.writer(&admin.keys, request.headers()) {
         Ok(by) => by,
         // The body of a stranger is not even read.
@@ -160,7 +182,7 @@ pub(super) async fn write(
     };
     let body = Limited::new(request.into_body(), LARGEST).collect();
     let done = match tokio::time::timeout(PATIENCE, body).await {
-        Ok(Ok(body)) => carry_out(admin, &by, action, &body.to_bytes()),
+        Ok(Ok(body)) => carry_out(admin, &by, (action, &path), &body.to_bytes()),
         Ok(Err(_)) => not_valid("the body is too long or broke off"),
         Err(_) => Done::new(StatusCode::REQUEST_TIMEOUT, "body-slow", "the body took too long"),
     };
@@ -196,8 +218,11 @@ async fn refuse(
     done.response(transaction)
 }
 
-fn carry_out(admin: &Admin, by: &str, action: Action, body: &[u8]) -> Done {
+fn carry_out(admin: &Admin, by: &str, (action, path): (Action, &str), body: &[u8]) -> Done {
     match action {
+        Action::Confirm | Action::Dismiss | Action::Order => {
+            findings::say(admin, action, path, body)
+        }
         Action::Reload => {
             let kept = (admin.handles.reload)(by);
             let text = if kept.is_empty() {
@@ -229,7 +254,7 @@ fn carry_out(admin: &Admin, by: &str, action: Action, body: &[u8]) -> Done {
     }
 }
 
-fn not_valid(text: &str) -> Done {
+pub(super) fn not_valid(text: &str) -> Done {
     Done::new(StatusCode::BAD_REQUEST, "body-not-valid", text)
 }
 

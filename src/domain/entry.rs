@@ -364,3 +364,27 @@ impl Item {
         self.sensitivity != Sensitivity::None
     }
 }
+
+impl Entry {
+    /// Whether it must be exchanged by interface: realtime data, and what serves parallel approval (§18).
+    pub fn needs_api(&self) -> bool {
+        self.update == UpdateCycle::Realtime || self.parallel_approval
+    }
+
+    /// Whether it is offered by interface.
+    pub fn offers_api(&self) -> bool {
+        self.sharing.modes.contains(&Mode::Api)
+    }
+
+    /// Whether it, or an item of it, is withheld.
+    pub fn withholds(&self) -> bool {
+        let withheld = SharingClass::Withheld;
+        self.sharing.class == withheld
+            || self.items.iter().any(|item| item.sharing == Some(withheld))
+    }
+
+    /// Whether it says why it is withheld.
+    pub fn says_why(&self) -> bool {
+        !self.sharing.reason.as_deref().unwrap_or("").trim().is_empty()
+    }
+}

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgreementId, ApplicationId, EntryId, GrantId, ItemName, LegalBasis, MaskId, MatterCode, Mode,
-    OrganizationId, PersonId, PurposeId, Term,
+    AgreementId, ApplicationId, Entry, EntryId, GrantId, ItemName, LegalBasis, MaskId, MatterCode,
+    Mode, OrganizationId, PersonId, PurposeId, Term, Thresholds,
 };
 
 /// Where a grant stands.
@@ -201,4 +201,19 @@ pub struct Rate {
 
 fn one() -> u32 {
     1
+}
+
+impl Grant {
+    /// The granted items that an agreement must cover (§16).
+    pub fn sensitive_items<'g>(&'g self, entry: &'g Entry) -> impl Iterator<Item = &'g ItemName> {
+        self.items.iter().filter(|name| {
+            entry.items.iter().any(|item| item.name == **name && item.is_sensitive())
+        })
+    }
+
+    /// Whether its term is no longer than so many days (I22).
+    pub fn runs_at_most(&self, days: u32) -> bool {
+        let length = self.term.until.millis().saturating_sub(self.term.from.millis());
+        length <= Thresholds::days(days)
+    }
 }

@@ -13,7 +13,9 @@ mod id;
 mod interface;
 mod mask;
 mod organization;
+mod personal;
 mod standing;
+mod thresholds;
 mod time;
 mod uscc;
 mod zone;
@@ -39,6 +41,8 @@ pub use self::organization::{
     Application, ApplicationState, Credential, Organization, OrganizationKind, OrganizationState,
     Secret, Steward, Upstream, UpstreamCredential, UpstreamProtocol,
 };
+pub use self::personal::Personal;
+pub use self::thresholds::Thresholds;
 pub use self::time::{Term, Timestamp};
 pub use self::uscc::Uscc;
 pub use self::zone::{ProfileId, Zone};

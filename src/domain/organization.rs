@@ -96,6 +96,18 @@ pub struct Steward {
     pub term: Term,
 }
 
+impl Steward {
+    /// Whether the bureau has the filing.
+    pub fn is_filed(&self) -> bool {
+        !self.filing.trim().is_empty()
+    }
+
+    /// Whether this person may submit and decide at this moment.
+    pub fn may_decide(&self, now: Timestamp) -> bool {
+        self.is_filed() && self.term.contains(now)
+    }
+}
+
 /// Whether an application may call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -36,7 +36,7 @@ pub use self::decide::{Ask, Asker, Decision, Memo, Permit, Refused, STANDING, de
 pub use self::limit::{Limiters, RateKey};
 pub use self::metrics::{Ending, Metrics};
 pub use self::prepare::{PrepareError, Prepared, PreparedView, Tools};
-pub use self::record::{Folds, Recorder, Trail};
+pub use self::record::{Folds, Hidden, Recorder, Trail};
 pub use self::refusal::{Blame, Refusal, table};
 pub use self::request::Inbound;
 pub use self::route::{Target, Use, normalize, route};

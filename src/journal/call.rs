@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    ApplicationId, EntryId, GrantId, ItemName, MatterCode, Mode, OrganizationId, ProfileId,
-    PurposeId, Timestamp, Zone,
+    ApplicationId, EntryId, GrantId, ItemName, MatterCode, Mode, OrganizationId, Personal,
+    ProfileId, PurposeId, Timestamp, Zone,
 };
 
 /// How a caller was proved; the kind of credential, never its value.
@@ -236,6 +236,10 @@ pub struct Finished {
     /// Values that did not leave because their mask could not read them.
     #[serde(default, skip_serializing_if = "is_none_of_them")]
     pub mask_failures: u64,
+    /// Values that look like personal information in what left to the public; never looked for in the
+    /// sharing zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal: Option<Personal>,
     /// What the cache did (`hit`, `miss`, `stale`, `bypass`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cow<'static, str>>,
@@ -268,6 +272,7 @@ impl Finished {
             drift: 0,
             mistyped: 0,
             mask_failures: 0,
+            personal: None,
             cache: None,
             last_modified: None,
             newest: None,

@@ -1,6 +1,6 @@
 //! Everything that can stand in the journal, one closed set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,10 @@ pub enum Event {
     Thawed(Freeze),
     /// Somebody changed something through the admin interface.
     AdminWrite(AdminWrite),
+    /// Records whose time is over are about to be deleted.
+    Retired(Retired),
+    /// Keys that hashes on record are made with from here on, or that are lost.
+    KeysUsed(KeysUsed),
 }
 
 /// What a segment starts from, so that nothing before it need be read.
@@ -53,6 +57,45 @@ pub struct SegmentHead {
     pub counters: BTreeMap<String, u64>,
     /// Calls decided and not finished before this one.
     pub open: Vec<Uuid>,
+    /// The last number that was retired before this one; 0 if none was.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub retired: u64,
+    /// Every key that hashes on record were ever made with, as `subject-2026`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub keys: BTreeSet<String>,
+    /// Those among them that are lost for good.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lost: BTreeSet<String>,
+}
+
+/// Records whose time is over. They are deleted when this is durable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// When.
+    pub time: Timestamp,
+    /// The first number of them.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// None of them happened later.
+    pub until: Timestamp,
+    /// How many days they had to be kept.
+    pub days: u32,
+    /// What says so.
+    pub why: String,
+}
+
+/// Keys that hashes on record are made with from here on, or that are lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysUsed {
+    /// When.
+    pub time: Timestamp,
+    /// New ones, by purpose and id: `subject-2026`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub used: Vec<String>,
+    /// Those that the operator gave up for lost: what they hide can no longer be searched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
 }
 
 /// The node runs.
@@ -216,6 +259,9 @@ pub struct AdminWrite {
     /// To what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Why, if somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// `done` or the code of a refusal.
     pub outcome: String,
     /// The status that was sent.
@@ -223,6 +269,11 @@ pub struct AdminWrite {
     /// How many it stands for: those that nobody proved are counted together after the first.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub count: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_none_of_them(count: &u64) -> bool {
+    *count == 0
 }
 
 fn one() -> u64 {
@@ -249,6 +300,8 @@ impl Event {
             Self::ViewSwapped(event) => event.time,
             Self::Frozen(event) | Self::Thawed(event) => event.time,
             Self::AdminWrite(event) => event.time,
+            Self::Retired(event) => event.time,
+            Self::KeysUsed(event) => event.time,
         }
     }
 
@@ -267,6 +320,8 @@ impl Event {
             Self::Frozen(_) => "frozen",
             Self::Thawed(_) => "thawed",
             Self::AdminWrite(_) => "admin-write",
+            Self::Retired(_) => "retired",
+            Self::KeysUsed(_) => "keys-used",
         }
     }
 }

@@ -1,12 +1,14 @@
 //! What the confirmed events add up to: quota counters, open calls, the latest time.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use uuid::Uuid;
 
 use super::call::ALLOWED;
+use super::carried::Carried;
 use super::event::{Event, SegmentHead};
+use super::settled::lock;
 use crate::domain::Timestamp;
 
 /// Version of the form of records.
@@ -18,6 +20,8 @@ pub(super) struct Ledger {
     counters: HashMap<Arc<str>, u64>,
     open: HashSet<Uuid>,
     pub(super) last_time: Option<Timestamp>,
+    /// Shared with those who retire records and change keys beside the writing.
+    pub(super) carried: Arc<Mutex<Carried>>,
 }
 
 impl Ledger {
@@ -55,6 +59,7 @@ impl Ledger {
                     .map(|(key, count)| (key.as_str().into(), *count))
                     .collect();
                 self.open = head.open.iter().copied().collect();
+                lock(&self.carried).start(head);
             }
             Event::Decided(decided) => {
                 let used: Vec<_> = decided.quota.iter().map(|used| Arc::clone(&used.key)).collect();
@@ -67,6 +72,7 @@ impl Ledger {
                     self.open.remove(transaction);
                 }
             }
+            Event::Retired(_) | Event::KeysUsed(_) => lock(&self.carried).take(event),
             Event::Segment(_)
             | Event::Started(_)
             | Event::Stopped(_)
@@ -98,7 +104,8 @@ impl Ledger {
         let mut open: Vec<_> = self.open.iter().copied().collect();
         open.sort_unstable();
         let counters: BTreeMap<_, _> = self.counters().into_iter().collect();
-        SegmentHead { time: now, format: FORMAT, previous, counters, open }
+        let Carried { retired, keys, lost } = lock(&self.carried).clone();
+        SegmentHead { time: now, format: FORMAT, previous, counters, open, retired, keys, lost }
     }
 }
 

@@ -1,12 +1,12 @@
 //! One segment, line by line, with bounded memory.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 
 use memchr::{memchr2, memrchr};
 
 use super::frame::{Frame, parse};
+use super::input::Input;
 
 /// No line is longer; the head of a segment with a million quota counters fits.
 const LONGEST: usize = 64 << 20;
@@ -14,7 +14,7 @@ const LONGEST: usize = 64 << 20;
 /// A segment being read.
 #[derive(Debug)]
 pub(super) struct Lines {
-    input: BufReader<File>,
+    input: Input,
     /// Where the current line starts.
     pub(super) offset: u64,
     /// Where the next one starts.
@@ -24,8 +24,17 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let input = BufReader::with_capacity(64 << 10, File::open(path)?);
-        Ok(Self { input, offset: 0, next: 0, line: Vec::new() })
+        Ok(Self { input: Input::open(path)?, offset: 0, next: 0, line: Vec::new() })
+    }
+
+    /// Bytes of the segment, unpacked.
+    pub(super) fn length(&self) -> io::Result<u64> {
+        self.input.length()
+    }
+
+    /// Where the line behind the current one starts.
+    pub(super) fn behind(&self) -> u64 {
+        self.next
     }
 
     /// The current line, if it is whole.
@@ -109,7 +118,7 @@ impl Lines {
 
     /// Goes to a place where a line starts; what was read ahead is read again.
     pub(super) fn seek(&mut self, offset: u64) -> io::Result<()> {
-        self.input.seek(SeekFrom::Start(offset))?;
+        self.input.seek(offset)?;
         (self.offset, self.next) = (offset, offset);
         Ok(())
     }

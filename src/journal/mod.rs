@@ -7,19 +7,24 @@
 
 mod blocks;
 mod call;
+mod carried;
 mod clock;
 mod event;
 mod frame;
+mod input;
+mod keep;
 mod ledger;
 mod lines;
 mod log;
 mod open;
 mod pace;
+mod pack;
 mod queue;
 mod read;
 mod recover;
 mod reservation;
 mod room;
+mod seek;
 mod segment;
 mod settled;
 mod shared;
@@ -32,15 +37,18 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use uuid::Uuid;
+
 pub use self::call::{
     ALLOWED, ANSWERED, Decided, Finished, KeyedHash, Proved, QuotaUse, network_of,
 };
+pub use self::carried::Carried;
 pub use self::clock::Clock;
 pub use self::event::{
-    AdminWrite, Break, Event, FoldPhase, Folded, Freeze, Recovered, SegmentHead, Started, Stopped,
-    Uncounted, ViewSwapped,
+    AdminWrite, Break, Event, FoldPhase, Folded, Freeze, KeysUsed, Recovered, Retired, SegmentHead,
+    Started, Stopped, Uncounted, ViewSwapped,
 };
-pub use self::open::{JournalError, JournalOptions};
+pub use self::open::{JournalError, JournalOptions, Keep};
 pub use self::read::{ReadError, Reader, Record};
 pub use self::recover::{Cut, Recovery};
 pub use self::reservation::{OpenCall, Reservation, Spent, Undo};
@@ -48,6 +56,7 @@ pub use self::room::BudgetUse;
 pub use self::settled::{Durable, JournalFailed, Ticket};
 pub use self::shared::{Disk, Stats};
 
+use self::keep::Orders;
 use self::queue::Kind;
 use self::settled::lock;
 use self::shared::Shared;
@@ -59,20 +68,30 @@ pub struct Journal {
     shared: Arc<Shared>,
     tree: Arc<tree::State>,
     thread: Arc<Thread>,
+    carried: Arc<Mutex<Carried>>,
 }
 
 /// Ends the threads when nobody can hand anything over any more: the one that writes, and with it the
-/// one that keeps the tree.
+/// ones that keep the tree and old segments.
 #[derive(Debug)]
 struct Thread {
     shared: Arc<Shared>,
     handles: Mutex<Vec<JoinHandle<()>>>,
+    orders: Arc<Orders>,
 }
 
 impl Drop for Thread {
     fn drop(&mut self) {
+        self.orders.stop();
         self.shared.queue.close();
     }
+}
+
+/// When a call began: its id, a UUID of version 7, tells.
+pub fn began(transaction: Uuid) -> Option<Timestamp> {
+    let (seconds, nanos) = transaction.get_timestamp()?.to_unix();
+    let millis = seconds.checked_mul(1_000)?.checked_add(u64::from(nanos) / 1_000_000)?;
+    i64::try_from(millis).ok().map(Timestamp::from_millis)
 }
 
 impl Journal {
@@ -160,16 +179,42 @@ impl Journal {
         self.shared.stats()
     }
 
+    /// From now on records whose last event is older than this many days are deleted; `why` is what
+    /// says so. Nothing is deleted before this is called.
+    pub fn keep_for(&self, days: u32, why: impl Into<String>) {
+        self.thread.orders.keep_for(days, why.into());
+    }
+
+    /// Hashes on record are made with these keys from here on, named by purpose and id.
+    pub fn use_keys(&self, used: impl IntoIterator<Item = String>) {
+        let used: Vec<_> = {
+            let carried = lock(&self.carried);
+            used.into_iter().filter(|key| !carried.keys.contains(key)).collect()
+        };
+        if !used.is_empty() {
+            let event =
+                Event::KeysUsed(KeysUsed { time: self.shared.now(), used, lost: Vec::new() });
+            lock(&self.carried).take(&event);
+            self.shared.keep(&event);
+        }
+    }
+
     /// Writes what waits and that the node stopped, then ends. Blocks until that is durable.
     pub fn close(&self) {
+        self.thread.orders.stop();
+        // The keeper of segments was started last; what it records comes before the end.
+        let mut threads = std::mem::take(&mut *lock(&self.thread.handles));
+        threads.pop().map_or((), join);
         self.shared.settle_uncounted();
         self.shared.keep(&Event::Stopped(Stopped { time: self.shared.now() }));
         self.shared.queue.close();
-        for thread in std::mem::take(&mut *lock(&self.thread.handles)) {
-            let name = thread.thread().name().unwrap_or_default().to_owned();
-            if thread.join().is_err() {
-                tracing::error!("the thread {name} ended by a panic");
-            }
-        }
+        threads.into_iter().for_each(join);
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    let name = thread.thread().name().unwrap_or_default().to_owned();
+    if thread.join().is_err() {
+        tracing::error!("the thread {name} ended by a panic");
     }
 }

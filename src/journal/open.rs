@@ -1,28 +1,30 @@
 //! Opening a folder of records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::clock::Clock;
-use super::event::{Event, Started};
+use super::event::{Event, KeysUsed, Started};
 use super::frame::encode;
+use super::keep::{Keeper, Orders};
 use super::log::Log;
 use super::queue::{Batch, Item, Kind};
 use super::recover::{NoEnd, Recovery, recover};
+use super::settled::lock;
 use super::shared::Shared;
-use super::tree::{Keeper, TreeOptions};
+use super::tree::{Follower, TreeOptions};
 use super::writer::Writer;
 use super::{Journal, Thread};
-use crate::domain::{Budget, Zone};
+use crate::domain::{Budget, Timestamp, Zone};
 
 /// Where and how records are kept.
 #[derive(Clone, Debug)]
@@ -43,6 +45,26 @@ pub struct JournalOptions {
     pub clock: Clock,
     /// How their tree is signed.
     pub tree: TreeOptions,
+    /// What becomes of records after they are written.
+    pub keep: Keep,
+}
+
+/// What becomes of records after they are written.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    /// How long a segment is closed before it is packed, so that those who follow are done with it.
+    pub pack_after: Duration,
+    /// The keys that hashes on record are made with, named by purpose and id.
+    pub used: BTreeSet<String>,
+    /// Keys that the operator gave up for lost.
+    pub lost: BTreeSet<String>,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        let none = BTreeSet::new();
+        Self { pack_after: Duration::from_secs(60), used: none.clone(), lost: none }
+    }
 }
 
 /// Why a folder of records could not be opened.
@@ -85,11 +107,11 @@ impl Journal {
         let folder = &options.folder;
         let failed = |doing| move |cause| JournalError::Io { folder: folder.clone(), doing, cause };
         make(folder).map_err(failed("making the folder"))?;
-        let lock = claim(folder)?;
+        let claimed = Arc::new(claim(folder)?);
         let shared = Arc::new(Shared::new(&options.budgets, options.clock.clone()));
-        let (keeper, feed) = Keeper::open(folder, &shared, options.tree.clone())
+        let (follower, feed) = Follower::open(folder, &shared, options.tree.clone())
             .map_err(failed("opening their tree"))?;
-        let signed = keeper.signed();
+        let signed = follower.signed();
         let (recovery, ledger) = recover(folder, signed).map_err(|error| match error {
             NoEnd::Io(cause) => failed("reading the last segment")(cause),
             NoEnd::BelowCheckpoint(last) => {
@@ -98,6 +120,7 @@ impl Journal {
         })?;
 
         let log = Log::new(folder, options.segment_bytes, &options.node, recovery.last_seq, feed);
+        let carried = Arc::clone(&ledger.carried);
         let mut writer = Writer::new(&shared, log, ledger);
         writer.free_bytes = options.free_bytes;
         writer.floor = Duration::from_millis(options.sync_ms.into());
@@ -105,40 +128,65 @@ impl Journal {
         if let Some(time) = recovery.last_time {
             shared.last_time.store(time.millis(), std::sync::atomic::Ordering::Relaxed);
         }
-        begin(&mut writer, &recovery, &options.tree).map_err(failed("starting a segment"))?;
+        begin(&mut writer, &recovery, options).map_err(failed("starting a segment"))?;
 
-        let handle = thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || {
-                writer.run();
-                drop(lock);
-            })
-            .map_err(failed("starting the journal thread"))?;
-        let (tree, last) = (keeper.state(), recovery.last_seq);
-        let keeping = thread::Builder::new()
-            .name("journal-tree".to_owned())
-            .spawn(move || keeper.run(last))
-            .map_err(failed("starting the thread of the tree"))?;
-        let handles = Mutex::new(vec![handle, keeping]);
-        let thread = Thread { shared: Arc::clone(&shared), handles };
-        Ok((Self { shared, tree, thread: Arc::new(thread) }, recovery))
+        let (tree, last) = (follower.state(), recovery.last_seq);
+        let orders = Arc::<Orders>::default();
+        let keeper = Keeper::new(options, &shared, &carried, &orders);
+        let threads = [
+            run("journal", &claimed, move || writer.run()),
+            run("journal-tree", &claimed, move || follower.run(last)),
+            keeper.start(claimed),
+        ];
+        let threads: io::Result<Vec<_>> = threads.into_iter().collect();
+        let handles = Mutex::new(threads.map_err(failed("starting a thread"))?);
+        let thread = Arc::new(Thread { shared: Arc::clone(&shared), handles, orders });
+        Ok((Self { shared, tree, thread, carried }, recovery))
     }
 }
 
+/// Starts a thread that holds the folder as long as it runs.
+fn run(
+    name: &str,
+    claimed: &Arc<File>,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let held = Arc::clone(claimed);
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        work();
+        drop(held);
+    })
+}
+
 /// The first events of this run, in one write with the head of their segment.
-fn begin(writer: &mut Writer, recovery: &Recovery, tree: &TreeOptions) -> io::Result<()> {
+fn begin(writer: &mut Writer, recovery: &Recovery, options: &JournalOptions) -> io::Result<()> {
     let time = writer.shared.now();
+    let keys = keys(writer, &options.keep, time);
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let signing_key = tree.signers.first().map(|newest| newest.verifier().to_string());
+    let signing_key = options.tree.signers.first().map(|newest| newest.verifier().to_string());
     let started = Event::Started(Started { time, version, signing_key });
     let mut batch = Batch::default();
-    for event in recovery.event(time).iter().chain([&started]) {
+    for event in recovery.event(time).iter().chain([&started]).chain(&keys) {
         let mut body = Vec::new();
         encode(event, &mut body)?;
         batch.push(Item { kind: Kind::Kept, time, room: None }, &body);
     }
     writer.log.roll(&mut writer.ledger, time)?;
     writer.write(&batch).map_err(|(_, error)| error)
+}
+
+/// What to put on record about keys, if any of them is new or newly lost.
+fn keys(writer: &Writer, keep: &Keep, time: Timestamp) -> Option<Event> {
+    let mut carried = lock(&writer.ledger.carried);
+    let used: Vec<_> = keep.used.difference(&carried.keys).cloned().collect();
+    let lost = keep.lost.intersection(&carried.keys);
+    let lost: Vec<_> = lost.filter(|key| !carried.lost.contains(*key)).cloned().collect();
+    if used.is_empty() && lost.is_empty() {
+        return None;
+    }
+    let event = Event::KeysUsed(KeysUsed { time, used, lost });
+    carried.take(&event);
+    Some(event)
 }
 
 fn make(folder: &Path) -> io::Result<()> {

@@ -6,11 +6,16 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
+use super::carried::Carried;
 use super::event::Event;
+use super::keep::head;
 use super::lines::Lines;
 use super::recover::name_of;
-use super::segment;
+use super::{seek, segment};
 use crate::domain::Timestamp;
+
+/// How much earlier than another a record may stand that happened at the same time.
+const ASIDE_MS: i64 = 1_000;
 
 /// One line that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +37,23 @@ impl Record {
         std::str::from_utf8(name).unwrap_or_default()
     }
 
+    /// When it happened, without a look at the rest.
+    pub fn time(&self) -> Option<Timestamp> {
+        time_of(&self.json)
+    }
+
     /// What it says.
     pub fn event(&self) -> Result<Event, serde_json::Error> {
         serde_json::from_slice(&self.json)
     }
+}
+
+/// The first time that stands in an event is when it happened.
+pub(super) fn time_of(json: &[u8]) -> Option<Timestamp> {
+    let mark = b",\"time\":\"";
+    let after = memmem::find(json, mark)?.saturating_add(mark.len());
+    let text = json.get(after..)?.split(|byte| *byte == b'"').next()?;
+    Timestamp::parse(std::str::from_utf8(text).ok()?).ok()
 }
 
 /// What is wrong with a folder of records. Reading goes on behind it.
@@ -92,19 +110,37 @@ enum Look {
 }
 
 impl Reader {
-    /// Reads a folder from its first record.
+    /// Reads a folder from its first record. If that is not number 1, a `retired` event must say so.
     pub fn open(folder: &Path) -> io::Result<Self> {
+        let mut reader = Self::listed(folder)?;
+        let first = reader.later.front().map_or(1, |(first, _)| *first);
+        if first > 1 {
+            let retired = Carried::read(folder)?.retired;
+            reader.expected = Some(retired.saturating_add(1).min(first));
+        }
+        Ok(reader)
+    }
+
+    fn listed(folder: &Path) -> io::Result<Self> {
         let later = segment::list(folder)?.into();
         Ok(Self { folder: folder.to_owned(), current: None, later, expected: None, held: None })
     }
 
-    /// Reads a folder from the segment in which `time` began; those before it are not opened.
+    /// Reads a folder from the place where `time` began: all that was written since, and not much
+    /// before.
     pub fn since(folder: &Path, time: Timestamp) -> io::Result<Self> {
-        let mut reader = Self::open(folder)?;
+        let mut reader = Self::listed(folder)?;
+        let time = time.plus_millis(-ASIDE_MS);
         let begun = reader
             .later
-            .partition_point(|(_, path)| head_time(path).is_some_and(|head| head < time));
+            .partition_point(|(_, path)| head(path).is_some_and(|head| head.time < time));
         reader.later.drain(..begun.saturating_sub(1));
+        if begun > 0
+            && matches!(reader.next_segment()?, Look::Again)
+            && let Some((_, _, lines)) = &mut reader.current
+        {
+            seek::seek(lines, time)?;
+        }
         Ok(reader)
     }
 
@@ -118,7 +154,7 @@ impl Reader {
 
     /// Reads the last segments of a folder, at least `count` records if there are so many.
     pub fn last(folder: &Path, count: u64) -> io::Result<Self> {
-        let mut reader = Self::open(folder)?;
+        let mut reader = Self::listed(folder)?;
         let end = reader.later.back().map_or(0, |(first, _)| *first);
         let begun = reader.later.partition_point(|(first, _)| first.saturating_add(count) <= end);
         reader.later.drain(..begun.saturating_sub(1));
@@ -156,7 +192,7 @@ impl Reader {
         if was_last {
             self.find_later()?;
         }
-        let Some((_, path, lines)) = &mut self.current else { return Ok(Look::End) };
+        let Some((_, _, lines)) = &mut self.current else { return Ok(Look::End) };
         let Some((next, _)) = self.later.front() else {
             let here = lines.offset;
             let is_torn = lines.is_blank() || !lines.is_confirmed()?;
@@ -175,7 +211,7 @@ impl Reader {
             lines.seek(here)?;
             return Ok(Look::Again);
         }
-        if self.expected == Some(*next) || lines.offset >= path.metadata()?.len() {
+        if self.expected == Some(*next) || lines.offset >= lines.length()? {
             self.current = None;
             return Ok(Look::Again);
         }
@@ -200,8 +236,12 @@ impl Reader {
             self.find_later()?;
         }
         let Some((first, path)) = self.later.pop_front() else { return Ok(Look::End) };
-        let lines = Lines::open(&path)?;
-        self.current = Some((first, path, lines));
+        match Lines::open(&path) {
+            Ok(lines) => self.current = Some((first, path, lines)),
+            // Its time was over since the folder was looked at.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.expected = None,
+            Err(error) => return Err(error),
+        }
         Ok(Look::Again)
     }
 
@@ -238,12 +278,4 @@ impl Iterator for Reader {
             }
         }
     }
-}
-
-/// When a segment was started, if that can be read.
-fn head_time(path: &Path) -> Option<Timestamp> {
-    let mut lines = Lines::open(path).ok()?;
-    let is_whole = lines.advance().ok()?;
-    let frame = lines.frame().filter(|_| is_whole)?;
-    serde_json::from_slice::<Event>(frame.json).ok().map(|event| event.time())
 }

@@ -73,6 +73,7 @@ pub(super) enum NoEnd {
 /// records end before number `signed`, which a checkpoint covers: that is no torn tail.
 pub(super) fn recover(folder: &Path, signed: u64) -> Result<(Recovery, Ledger), NoEnd> {
     segment::discard(folder);
+    segment::discard_packing(folder)?;
     let mut found = Recovery::default();
     let mut segments = segment::list(folder)?;
     while let Some((first, path)) = segments.last() {
@@ -166,6 +167,10 @@ fn read_back(
 
 /// Ends a segment where its confirmed records end.
 fn cut(path: &Path, end: u64, found: &mut Recovery) -> io::Result<()> {
+    if segment::is_packed(path) {
+        // It was closed when it was packed: nothing in it is torn.
+        return Ok(());
+    }
     let bytes = written_beyond(path, end)?;
     let file = OpenOptions::new().write(true).open(path)?;
     file.set_len(end)?;

@@ -17,6 +17,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 
 use super::blocks::{BLOCK_BYTES, Blocks};
+use super::pack::PART;
 
 /// The name of a segment that is zeroed and not yet in use.
 const SPARE: &str = "spare.zero";
@@ -149,6 +150,13 @@ pub(super) fn discard(folder: &Path) {
     drop(fs::remove_file(folder.join(SPARE)));
 }
 
+/// Removes what packing left when an earlier run broke off.
+pub(super) fn discard_packing(folder: &Path) -> io::Result<()> {
+    // Absent is what we want.
+    drop(fs::remove_file(folder.join(PART)));
+    drop_doubles(folder)
+}
+
 /// A file of zeros on the disk. Written, not only allocated: a sync into blocks that were never
 /// written costs nearly twice as much.
 fn zeroed(path: &Path, bytes: u64, hurry: &AtomicBool) -> io::Result<File> {
@@ -200,16 +208,44 @@ pub(super) fn name(first: u64) -> String {
     format!("{first:020}.log")
 }
 
-/// All segments of a folder, oldest first, with their first numbers.
+/// What the name of a packed segment ends with.
+const PACKED: &str = "zst";
+
+/// The name that a segment has when it is packed.
+pub(super) fn packed_name(path: &Path) -> PathBuf {
+    path.with_added_extension(PACKED)
+}
+
+/// Whether a segment is packed.
+pub(super) fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == PACKED)
+}
+
+/// All segments of a folder, oldest first, with their first numbers. Of a segment that is there twice,
+/// because packing it broke off, the original counts.
 pub(super) fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        if path.extension().is_some_and(|extension| extension == "log") && stem.len() == 20 {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = name.strip_suffix(".zst").unwrap_or(name);
+        if let Some(stem) = name.strip_suffix(".log").filter(|stem| stem.len() == 20) {
             found.extend(stem.parse().ok().map(|first: u64| (first, path.clone())));
         }
     }
+    // `….log` sorts before `….log.zst`.
     found.sort_unstable();
+    found.dedup_by_key(|(first, _)| *first);
     Ok(found)
+}
+
+/// Removes packed segments whose original is there: packing them broke off.
+fn drop_doubles(folder: &Path) -> io::Result<()> {
+    for (_, path) in list(folder)?.iter().filter(|(_, path)| !is_packed(path)) {
+        match fs::remove_file(packed_name(path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }

@@ -80,6 +80,17 @@ pub(super) fn finished(out: &mut Vec<u8>, event: &Finished) {
     count(out, name!("drift"), Some(event.drift));
     count(out, name!("mistyped"), Some(event.mistyped).filter(|count| *count > 0));
     count(out, name!("mask_failures"), Some(event.mask_failures).filter(|count| *count > 0));
+    if let Some(personal) = &event.personal {
+        put(out, name!("personal"));
+        let mut mark = "{\"";
+        for (kind, number) in personal.counts().filter(|(_, number)| *number > 0) {
+            for piece in [mark, kind, "\":", itoa::Buffer::new().format(number)] {
+                put(out, piece);
+            }
+            mark = ",\"";
+        }
+        put(out, if mark == ",\"" { "}" } else { "{}" });
+    }
     some(out, name!("cache"), event.cache.as_deref());
     for (name, moment) in
         [(name!("last_modified"), event.last_modified), (name!("newest"), event.newest)]
@@ -216,7 +227,7 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::domain::{ItemName, Zone};
+    use crate::domain::{ItemName, Personal, Zone};
     use crate::journal::{Event, Proved};
 
     fn moment(text: &str) -> Timestamp {
@@ -285,6 +296,7 @@ mod tests {
             drift: 2,
             mistyped: 3,
             mask_failures: 4,
+            personal: Some(Personal { identity: 1, card: 2, ..Personal::default() }),
             cache: Some(Cow::Borrowed("hit")),
             last_modified: Some(moment("2026-11-25T13:55:53Z")),
             newest: Some(moment("9999-01-31T23:59:59.100Z")),
@@ -292,7 +304,8 @@ mod tests {
             duration_us: 5,
             ..least.clone()
         };
-        for event in [least, most] {
+        let nothing = Finished { personal: Some(Personal::default()), ..least.clone() };
+        for event in [least, most, nothing] {
             let mut out = Vec::new();
             finished(&mut out, &event);
             let expected = serde_json::to_string(&Event::Finished(Box::new(event))).unwrap();

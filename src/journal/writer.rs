@@ -311,7 +311,7 @@ mod tests {
     use super::super::event::Stopped;
     use super::super::reservation::{Reservation, Undo};
     use super::super::settled::{JournalFailed, Ticket};
-    use super::super::tree::{Keeper, Signer, TreeOptions};
+    use super::super::tree::{Follower, Signer, TreeOptions};
     use super::*;
     use crate::domain::Zone;
 
@@ -320,7 +320,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
         let tree = TreeOptions::signed_by(Signer::new("north", &[7; 32]));
-        let (_, feed) = Keeper::open(folder.path(), &shared, tree).unwrap();
+        let (_, feed) = Follower::open(folder.path(), &shared, tree).unwrap();
         let log = Log::new(folder.path(), 1 << 16, "north", 0, feed);
         let mut writer = Writer::new(&shared, log, Ledger::default());
         let decided = Decided::new(shared.now(), Uuid::now_v7(), Zone::Sharing);

@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::parts::{Built, Parts};
+use super::supervise::Following;
 use crate::config::Config;
 use crate::control::{self, Admin, Handles};
 use crate::gateway::listen::Listening;
@@ -25,6 +26,7 @@ pub(super) type Held = Arc<Mutex<Option<Listening>>>;
 #[derive(Debug)]
 pub(super) struct Control {
     _reload: Arc<Reload>,
+    _following: Following,
 }
 
 impl Control {
@@ -48,8 +50,10 @@ impl Control {
             runtime.spawn(control::serve_socket(admin, listener));
         }
         runtime.spawn(folds(Arc::clone(&parts)));
+        let following = Following::start(&parts, config.records.clone())
+            .context("the detectors cannot be started")?;
         runtime.spawn(hang_ups(parts, Arc::clone(&reload), Arc::clone(listening)));
-        Ok(Self { _reload: reload })
+        Ok(Self { _reload: reload, _following: following })
     }
 }
 
@@ -66,6 +70,7 @@ fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held) -> Admin {
     let (paged, purged, asked) = (Arc::clone(parts), Arc::clone(parts), Arc::clone(parts));
     let (again, listening) = (Arc::clone(reload), Arc::clone(listening));
     let held = Arc::clone(parts);
+    let (found, measured) = (Arc::clone(parts), Arc::clone(parts));
     Admin {
         keys: Arc::clone(&parts.keys),
         journal: parts.journal.clone(),
@@ -84,6 +89,8 @@ fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held) -> Admin {
                 keys.into_iter().chain(reload_tls(&listening)).collect()
             }),
             knows: Box::new(move |what| asked.knows(what)),
+            findings: Box::new(move || found.findings()),
+            measures: Box::new(move |period| measured.measures(period)),
         },
         unproved: control::Unproved::default(),
     }

@@ -4,6 +4,8 @@ mod control;
 
 mod figures;
 
+mod kept;
+
 mod load;
 
 mod parts;
@@ -11,6 +13,8 @@ mod parts;
 mod place;
 
 mod process;
+
+mod supervise;
 
 mod workers;
 

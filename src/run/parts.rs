@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use super::Options;
 use super::figures::Figures;
+use super::kept;
 use super::load::{First, Loaded, RuleBook, compile, errors, files, first, key_files};
 use crate::cache::Cache;
 use crate::config::keys::{KeyPurpose, Keys};
@@ -22,12 +23,12 @@ use crate::domain::{Timestamp, Zone};
 use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
 use crate::journal::tree::{Signer, TreeOptions};
-use crate::journal::{Clock, Event, Journal, JournalOptions, ViewSwapped};
+use crate::journal::{Clock, Event, Journal, JournalOptions, Keep, ViewSwapped};
 use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
-use crate::supervision::{JournalMetrics, TermMetrics};
+use crate::supervision::{JournalMetrics, SupervisionGauges, TermMetrics, Watch};
 use crate::upstream::Shared;
 
 /// Everything that lives as long as the process.
@@ -44,12 +45,15 @@ pub(super) struct Parts {
     pub(super) readiness: Arc<Readiness>,
     pub(super) upstreams: Arc<Shared>,
     pub(super) clock: Clock,
+    pub(super) watch: Watch,
+    gauges: SupervisionGauges,
     control: Handle,
     metrics: Arc<Metrics>,
     book: RuleBook,
     folder: PathBuf,
     state: PathBuf,
     keys_folder: PathBuf,
+    keep_days: Option<u32>,
     generation: AtomicU64,
     in_force: Mutex<Good>,
 }
@@ -82,6 +86,7 @@ impl Parts {
         let registry = Registry::new();
         let metrics = Arc::new(Metrics::register(&registry)?);
         let journal_metrics = JournalMetrics::register(&registry)?;
+        let gauges = SupervisionGauges::register(&registry)?;
         let terms = TermMetrics::register(&registry, options.clock.clone())?;
         let figures = Figures::register(&registry, options.clock.now())?;
         let book = RuleBook::new(config);
@@ -96,8 +101,10 @@ impl Parts {
             first(config, options, &book, (&tools, control))?;
         let freezes = Freezes::load(&config.state).context("the freezes cannot be read")?;
 
-        let (journal, recovery) = Journal::open(&journal_options(config, &options.clock, &keys)?)
-            .context("the records cannot be opened")?;
+        let keep = kept::keys(config, &keys)?;
+        let (journal, recovery) =
+            Journal::open(&journal_options(config, &options.clock, (&keys, keep))?)
+                .context("the records cannot be opened")?;
         if let Some(cut) = &recovery.cut {
             tracing::warn!(segment = %cut.segment, bytes = cut.bytes, "a torn tail was cut");
         }
@@ -109,6 +116,7 @@ impl Parts {
             limiters: Limiters::new(recovery.counters),
             overlay: OnceLock::new(),
         });
+        let watch = Watch::open(&config.state, config.detectors, journal.committed());
         let Loaded { good, views } = loaded;
         let mut sides = BTreeMap::new();
         for (zone, prepared) in views {
@@ -140,11 +148,14 @@ impl Parts {
             upstreams,
             control: control.clone(),
             clock: options.clock.clone(),
+            watch,
+            gauges,
             metrics,
             book,
             folder: config.policies.clone(),
             state: config.state.clone(),
             keys_folder: config.keys.clone(),
+            keep_days: config.journal.keep_days,
             generation: AtomicU64::new(1),
             in_force: Mutex::new(good.clone()),
         });
@@ -220,6 +231,11 @@ impl Parts {
         }))
     }
 
+    /// The policies in force.
+    pub(super) fn sources(&self) -> Arc<crate::policy::Sources> {
+        Arc::clone(&self.in_force().sources)
+    }
+
     fn in_force(&self) -> MutexGuard<'_, Good> {
         self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -262,6 +278,8 @@ impl Parts {
             self.metrics.view_in_force(*zone, view.view.generation, now);
             tracing::info!(%zone, generation = view.view.generation, cause, "a View is in force");
         }
+        let profiles = self.sides.values().map(|side| side.view());
+        kept::term(&self.journal, self.keep_days, profiles);
         if let Err(error) = good::store(&self.state, good.origins.root(), &all) {
             tracing::error!(%error, "the last good copy could not be stored");
         }
@@ -287,7 +305,10 @@ impl Parts {
 
     /// Reads the node's keys again; says why, if the old ones stay.
     pub(super) fn reload_keys(&self) -> Option<String> {
-        let error = self.keys.reload(&self.keys_folder).err()?;
+        let Err(error) = self.keys.reload(&self.keys_folder) else {
+            self.journal.use_keys(kept::used(&self.keys));
+            return None;
+        };
         tracing::error!(%error, "the keys could not be read again; the old ones stay");
         Some(format!("keys: {error}"))
     }
@@ -316,6 +337,9 @@ impl Parts {
     /// The metrics page.
     pub(super) fn page(&self) -> Result<String, prometheus::Error> {
         self.figures.bring_in(&self.sides);
+        self.judged(|scene| {
+            self.gauges.update(scene, &crate::supervision::detect::findings(scene));
+        });
         self.figures.update(&self.upstreams, &self.readiness);
         let answered =
             self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum();
@@ -348,7 +372,11 @@ fn side(
     }
 }
 
-fn journal_options(config: &Config, clock: &Clock, keys: &Keys) -> anyhow::Result<JournalOptions> {
+fn journal_options(
+    config: &Config,
+    clock: &Clock,
+    (keys, keep): (&Keys, Keep),
+) -> anyhow::Result<JournalOptions> {
     Ok(JournalOptions {
         folder: config.records.clone(),
         segment_bytes: config.journal.segment_bytes,
@@ -361,6 +389,7 @@ fn journal_options(config: &Config, clock: &Clock, keys: &Keys) -> anyhow::Resul
             signers: signers(config, keys)?,
             copies: config.journal.checkpoints.clone(),
         },
+        keep,
     })
 }
 

@@ -11,6 +11,7 @@ mod json;
 mod mask;
 mod moment;
 mod path;
+mod personal;
 mod plan;
 mod rows;
 mod shaper;
@@ -21,6 +22,7 @@ pub mod decode;
 
 pub use self::error::{Fault, PlanError, ShapeError};
 pub use self::mask::{MaskKey, Outcome, Value, apply};
+pub use self::personal::Watch;
 pub use self::plan::{Action, Plan, PlanSpec};
 pub use self::rows::Report;
 pub use self::shaper::Shaper;

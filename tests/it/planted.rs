@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use crate::support::city::City;
 use crate::support::eventually;
+use crate::support::records::pack;
 
 /// Planted values, each unlike anything else in the city.
-const PLANTED: [&str; 12] = [
+const PLANTED: [&str; 13] = [
     "640104199001019998",
     "13900009999",
     "planted-token-value-0000",
@@ -22,6 +23,23 @@ const PLANTED: [&str; 12] = [
     "planted-host-5050.example",
     "planted-agent-6161",
     "planted-member-8383",
+    "planted-anywhere-9494",
+];
+
+/// Headers that a caller may fill with anything.
+const ANYWHERE: [&str; 12] = [
+    "Accept",
+    "Accept-Language",
+    "Content-Type",
+    "Forwarded",
+    "From",
+    "If-None-Match",
+    "Range",
+    "Referer",
+    "Helan-Transaction",
+    "X-Forwarded-For",
+    "X-Request-Id",
+    "tracestate",
 ];
 
 fn curl(arguments: &[&str]) -> String {
@@ -69,8 +87,21 @@ fn describe_body(city: &City) {
 #[test]
 fn nothing_planted_is_found_in_records_logs_metrics_answers_or_the_working_folder() {
     let mut city = City::start();
-    let [id, phone, token, key, operator, case, purpose, grant, cookie, host, agent, member] =
-        PLANTED;
+    let [
+        id,
+        phone,
+        token,
+        key,
+        operator,
+        case,
+        purpose,
+        grant,
+        cookie,
+        host,
+        agent,
+        member,
+        anywhere,
+    ] = PLANTED;
     describe_body(&city);
     let credentials = &city.shown.applications["natural-resources/registration"];
     let (certificate, private, ca) =
@@ -150,6 +181,18 @@ fn nothing_planted_is_found_in_records_logs_metrics_answers_or_the_working_folde
         let url = format!("{open}/ecology/air-quality");
         answers.push(curl(&["-H", "Content-Type: application/json", "-d", &body, &url]));
     }
+    for name in ANYWHERE {
+        for url in [format!("{open}/ecology/air-quality"), marriage.clone()] {
+            let mut call = proved.to_vec();
+            let header = format!("{name}: {anywhere}");
+            call.extend(["-H", "Helan-Purpose: data-verification", "-H", &header, &url]);
+            answers.push(curl(&call));
+        }
+    }
+    let trace = format!("traceparent: 00-{:0>32}-00f067aa0ba902b7-01", &id[..16]);
+    answers.push(curl(&["-H", &trace, &format!("{open}/ecology/air-quality")]));
+    answers.push(curl(&["-X", anywhere, &format!("{open}/ecology/air-quality")]));
+    answers.push(curl(&["-u", &format!("{anywhere}:{phone}"), &format!("{open}/{anywhere}")]));
     answers.push(curl(&[&format!("{}/metrics", city.shown.admin)]));
     std::thread::sleep(Duration::from_millis(500));
     city.interrupt();
@@ -159,13 +202,20 @@ fn nothing_planted_is_found_in_records_logs_metrics_answers_or_the_working_folde
             assert!(!answer.contains(planted), "answer {at} shows {planted}: {answer}");
         }
     }
+    pack(&city.shown.records);
     let mut found = Vec::new();
     files(city.dir.path(), &mut found);
     let log = fs::read_to_string(city.work().join("log")).unwrap();
     assert!(log.lines().count() > 1 && log.contains("\"stopped\""), "the log says nothing: {log}");
     assert!(found.contains(&city.work().join("log")), "the log was not searched");
+    let is_packed = |path: &Path| path.extension().is_some_and(|kind| kind == "zst");
+    assert!(found.iter().any(|path| is_packed(path)), "no packed segment was searched");
     for path in found {
-        let bytes = fs::read(&path).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        if is_packed(&path) {
+            bytes = zstd::stream::decode_all(bytes.as_slice()).unwrap();
+            assert!(memchr::memmem::find(&bytes, b"\"decided\"").is_some());
+        }
         for planted in PLANTED {
             let there = memchr::memmem::find(&bytes, planted.as_bytes()).is_some();
             assert!(!there, "{} holds {planted}", path.display());

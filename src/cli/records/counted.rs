@@ -55,7 +55,9 @@ impl<'a> Counted<'a> {
             | Event::ViewSwapped(_)
             | Event::Frozen(_)
             | Event::Thawed(_)
-            | Event::AdminWrite(_) => false,
+            | Event::AdminWrite(_)
+            | Event::Retired(_)
+            | Event::KeysUsed(_) => false,
         }
     }
 

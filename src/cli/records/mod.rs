@@ -2,9 +2,13 @@
 
 mod counted;
 
+pub mod export;
+
 mod progress;
 
 pub(super) mod proof;
+
+pub mod subject;
 
 mod text;
 
@@ -17,20 +21,25 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use self::counted::Counted;
+use self::export::ExportArgs;
 use self::progress::Progress;
 use self::proof::{CheckProofArgs, ProveArgs, VerifyArgs};
+use self::subject::{Search, SubjectArgs};
 use self::text::{CallLine, Content, HEADING};
 pub use super::places::Folder;
 use crate::config::problem::BadConfiguration;
 use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
 use crate::journal::tree::{NoEvidence, NotProved};
-use crate::journal::{ALLOWED, Decided, Event, Finished, ReadError, Reader, Record};
+use crate::journal::{ALLOWED, Decided, Event, Finished, ReadError, Reader, Record, began};
 
 /// How long a following `tail` waits before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// How far the time of a record may lie from its place.
 const SLACK_MS: i64 = 60_000;
+
+/// How long after its beginning a call is decided at the latest: its body is read before.
+const LATE_MS: i64 = 600_000;
 
 /// Problems that are reported one by one.
 const REPORTED: usize = 20;
@@ -49,6 +58,8 @@ pub enum Records {
     Prove(ProveArgs),
     /// Checks evidence that `prove` wrote, without any records.
     CheckProof(CheckProofArgs),
+    /// Calls and other events as a Parquet file.
+    Export(ExportArgs),
 }
 
 /// Shows what was asked for.
@@ -59,6 +70,7 @@ pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> 
         Records::Verify(args) => proof::verify(args, out),
         Records::Prove(args) => proof::prove(args, out),
         Records::CheckProof(args) => proof::check(args, out),
+        Records::Export(args) => export::export(args, out),
     }
 }
 
@@ -106,6 +118,9 @@ pub struct QueryArgs {
     /// The call with this `Helan-Transaction`.
     #[arg(long, value_name = "UUID")]
     pub transaction: Option<Uuid>,
+    /// About whom.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
     /// One JSON object a line.
     #[arg(long)]
     pub json: bool,
@@ -154,18 +169,30 @@ pub enum RecordsError {
         #[source]
         cause: Option<io::Error>,
     },
-    /// A file could not be read or written.
-    #[error("{path}")]
-    File {
+    /// A file that was named could not be read.
+    #[error("cannot read {path}")]
+    Unread {
         /// Which.
         path: PathBuf,
         /// Why.
         #[source]
         cause: io::Error,
     },
+    /// The file that was asked for could not be written.
+    #[error("cannot write {file}; check its folder, its permissions and the room on its disk")]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// What the disk said.
+        #[source]
+        cause: io::Error,
+    },
     /// What could be read was shown, but not all could be.
     #[error("the records are not sound; first problems:\n{}", .0.join("\n"))]
     Unsound(Vec<String>),
+    /// Some of what was asked for is hidden with keys that are not at hand.
+    #[error("this cannot be the whole answer, because a key\n{}", .0.join("\n"))]
+    Hidden(Vec<String>),
 }
 
 /// Shows the last records, and with `follow` every new one until the output is closed.
@@ -241,7 +268,8 @@ fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError
     };
     let open = |cause| RecordsError::Open { folder: folder.clone(), cause };
     let mut problems = Vec::new();
-    let mut asked = Asked { args, calls: HashMap::new(), counted: args.counts() };
+    let search = Search::new(&args.subject)?;
+    let mut asked = Asked { args, calls: HashMap::new(), counted: args.counts(), search };
     let mut progress = Progress::start();
     if !args.json {
         writeln!(out, "{HEADING}")?;
@@ -249,7 +277,10 @@ fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError
     for record in reader.map_err(open)? {
         let Some(record) = sound(record, &mut problems) else { continue };
         progress.at(|| record.event().ok().map(|event| event.time()));
-        if args.passes_over(&record, asked.calls.is_empty()) {
+        if asked.passes_over(&record) {
+            if args.transaction.is_some() && args.is_over(&record, &asked.calls) {
+                break;
+            }
             continue;
         }
         let Ok(event) = record.event() else { continue };
@@ -261,8 +292,10 @@ fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError
         }
     }
     drop(progress);
+    let gaps = asked.search.as_ref().map(Search::gaps).unwrap_or_default();
     asked.finish(out)?;
-    finish(problems)
+    finish(problems)?;
+    if gaps.is_empty() { Ok(()) } else { Err(RecordsError::Hidden(gaps)) }
 }
 
 /// A query under way.
@@ -271,14 +304,26 @@ struct Asked<'a> {
     /// Decided, and not ended so far.
     calls: HashMap<Uuid, (Record, Box<Decided>)>,
     counted: Option<Counted<'a>>,
+    search: Option<Search>,
 }
 
 impl Asked<'_> {
+    /// Whether a look at the bytes is enough to know that this is not wanted.
+    fn passes_over(&mut self, record: &Record) -> bool {
+        self.args.passes_over(record, self.calls.is_empty())
+            || record.name() == "decided"
+                && self.search.as_mut().is_some_and(|search| search.passes_over(record))
+    }
+
+    fn wants(&self, decided: &Decided) -> bool {
+        self.args.wants(decided) && self.search.as_ref().is_none_or(|search| search.wants(decided))
+    }
+
     /// Takes an event in; says whether nothing that follows can have been asked for.
     fn take(&mut self, record: Record, event: Event, out: &mut impl Write) -> io::Result<bool> {
         let args = self.args;
         match event {
-            Event::Decided(decided) if args.wants(&decided) => {
+            Event::Decided(decided) if self.wants(&decided) => {
                 self.calls.insert(decided.transaction, (record, decided));
             }
             Event::Finished(finished) => {
@@ -302,7 +347,9 @@ impl Asked<'_> {
             | Event::ViewSwapped(_)
             | Event::Frozen(_)
             | Event::Thawed(_)
-            | Event::AdminWrite(_)) => {
+            | Event::AdminWrite(_)
+            | Event::Retired(_)
+            | Event::KeysUsed(_)) => {
                 if !args.count(self.counted.as_mut(), &other) {
                     args.answer_event(&record, &other, out)?;
                 } else if args.json {
@@ -331,7 +378,10 @@ impl QueryArgs {
     /// Where calls without a record of their own are counted, if one code is asked for. Counts know of
     /// no entry, grant or transaction.
     fn counts(&self) -> Option<Counted<'_>> {
-        let is_narrow = self.entry.is_some() || self.grant.is_some() || self.transaction.is_some();
+        let is_narrow = self.entry.is_some()
+            || self.grant.is_some()
+            || self.transaction.is_some()
+            || self.subject.subject.is_some();
         self.outcome.as_deref().filter(|_| !is_narrow).map(Counted::new)
     }
 
@@ -349,14 +399,14 @@ impl QueryArgs {
 
     /// The earliest moment of interest.
     fn start(&self) -> Option<Timestamp> {
-        // A transaction tells its own time (UUIDv7).
-        let made = self.transaction.and_then(|id| id.get_timestamp()).and_then(|stamp| {
-            let (seconds, nanos) = stamp.to_unix();
-            let millis = seconds.saturating_mul(1_000).saturating_add(u64::from(nanos) / 1_000_000);
-            i64::try_from(millis).ok()
-        });
-        let made = made.map(|made| Timestamp::from_millis(made.saturating_sub(SLACK_MS)));
+        let made = self.transaction.and_then(began);
         self.from.max(made)
+    }
+
+    /// Whether the one call that was asked for should have come by now.
+    fn is_over(&self, record: &Record, calls: &HashMap<Uuid, (Record, Box<Decided>)>) -> bool {
+        let latest = self.transaction.and_then(began).map(|began| began.plus_millis(LATE_MS));
+        calls.is_empty() && latest.is_some_and(|latest| record.time() > Some(latest))
     }
 
     /// Whether nothing that follows can have been asked for.
@@ -418,6 +468,7 @@ impl QueryArgs {
         let is_about_calls = self.organization.is_some()
             || self.entry.is_some()
             || self.grant.is_some()
+            || self.subject.subject.is_some()
             || self.outcome.is_some();
         let is_asked = match (self.transaction, event) {
             (Some(wanted), Event::AdminWrite(write)) => write.transaction == wanted,

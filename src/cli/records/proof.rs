@@ -205,7 +205,7 @@ pub(super) fn prove(args: &ProveArgs, out: &mut impl Write) -> Result<(), Record
         None => out.write_all(text.as_bytes())?,
         Some(path) => {
             fs::write(path, text)
-                .map_err(|cause| RecordsError::File { path: path.clone(), cause })?;
+                .map_err(|cause| RecordsError::File { file: path.clone(), cause })?;
             let count = evidence.events.len();
             writeln!(
                 out,
@@ -225,9 +225,10 @@ pub(super) fn check(args: &CheckProofArgs, out: &mut impl Write) -> Result<(), R
         return Err(RecordsError::NoKey);
     }
     let path = &args.file;
-    let text = fs::read(path).map_err(|cause| RecordsError::File { path: path.clone(), cause })?;
+    let text =
+        fs::read(path).map_err(|cause| RecordsError::Unread { path: path.clone(), cause })?;
     let evidence: Evidence = serde_json::from_slice(&text)
-        .map_err(|cause| RecordsError::File { path: path.clone(), cause: cause.into() })?;
+        .map_err(|cause| RecordsError::Unread { path: path.clone(), cause: cause.into() })?;
     let checkpoint = evidence.check(&keys)?;
     let (origin, size) = (&checkpoint.origin, checkpoint.size);
     for proved in &evidence.events {
@@ -245,7 +246,7 @@ pub(super) fn check(args: &CheckProofArgs, out: &mut impl Write) -> Result<(), R
 }
 
 fn read_checkpoint(path: &std::path::Path) -> Result<SignedCheckpoint, RecordsError> {
-    let failed = |cause| RecordsError::File { path: path.to_owned(), cause };
+    let failed = |cause| RecordsError::Unread { path: path.to_owned(), cause };
     let text = fs::read_to_string(path).map_err(failed)?;
     SignedCheckpoint::parse(&text).ok_or_else(|| {
         failed(io::Error::other("it is no signed checkpoint (C2SP tlog-checkpoint)"))

@@ -88,6 +88,16 @@ impl fmt::Display for Content<'_> {
                 let (action, by, outcome) = (&write.action, &write.by, &write.outcome);
                 write!(f, "{action} {target} by {by}: {outcome} ({})", write.status)
             }
+            Event::Retired(retired) => write!(
+                f,
+                "numbers {} to {}, none later than {}: {} days, {}",
+                retired.first, retired.last, retired.until, retired.days, retired.why
+            ),
+            Event::KeysUsed(keys) => {
+                let or_none =
+                    |all: &[String]| if all.is_empty() { "-".to_owned() } else { all.join(", ") };
+                write!(f, "from here on {}; lost {}", or_none(&keys.used), or_none(&keys.lost))
+            }
         }
     }
 }

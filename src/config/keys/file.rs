@@ -181,7 +181,8 @@ fn read(path: &Path) -> Result<Written, String> {
     Ok(Written { purpose, id: id.to_owned(), bytes })
 }
 
-fn is_id(text: &str) -> bool {
+/// Whether a text can be the id of a key.
+pub(super) fn is_id(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }

@@ -6,7 +6,9 @@
 //! here prints a key.
 
 mod credential;
+mod epochs;
 mod file;
+mod lost;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,14 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 
 pub use self::credential::{NewCredential, make_credential};
+pub use self::epochs::Epochs;
 pub use self::file::{KeyError, list, make};
+pub use self::lost::{lose, lost};
+
+/// The name of a key, as its file bears it.
+pub fn key_name(purpose: KeyPurpose, id: &str) -> String {
+    format!("{purpose}-{id}")
+}
 
 /// What a key is for. One never serves two purposes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +102,12 @@ struct Rings {
 struct Ring {
     newest: Key,
     older: Vec<Key>,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.id)
+    }
 }
 
 struct Key {

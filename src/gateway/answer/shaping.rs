@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header;
 use http_body::Body as _;
 
-use crate::domain::{Format, ItemName};
+use crate::domain::{Format, ItemName, Zone};
 use crate::gateway::Refusal;
 use crate::gateway::decide::Permit;
 use crate::gateway::fetch::{Source, Unshaped};
@@ -16,7 +16,7 @@ use crate::gateway::record::Trail;
 use crate::gateway::route::Target;
 use crate::gateway::worker::Worker;
 use crate::shape::decode::{Bounds, Gunzip};
-use crate::shape::{Report, ShapeError, Shaper};
+use crate::shape::{Report, ShapeError, Shaper, Watch};
 
 /// Bytes out for a byte in that a department's gzip may have.
 const RATIO: u64 = 200;
@@ -46,6 +46,8 @@ pub(super) struct Shaping {
     scratch: Vec<u8>,
     left: u64,
     limited: Option<ItemName>,
+    /// What looks personal in what leaves; looked for on the way to the public only.
+    personal: Option<Box<Watch>>,
     ended: Option<Report>,
 }
 
@@ -91,12 +93,16 @@ impl Shaping {
                 .grant()
                 .and_then(|written| written.grant.scope.first())
                 .map(|scope| scope.item.clone()),
+            personal: (worker.side.zone == Zone::Opening).then(Box::default),
             ended: None,
         })
     }
 
     /// Notes what was let through so far.
     pub(super) fn note(&self, trail: &mut Trail) {
+        if let Some(personal) = &self.personal {
+            trail.personal(personal.counts());
+        }
         match (&self.ended, &self.shaper) {
             (Some(report), Some(_)) => trail.shaped(report),
             (None, Some(shaper)) => trail.shaped(&shaper.so_far()),
@@ -171,16 +177,23 @@ impl Shaping {
                 &self.scratch
             }
         };
+        let before = self.out.len();
         match &mut self.shaper {
             Some(shaper) => {
                 // Seldom more leaves than came: room for all of it at once.
                 self.out.reserve(input.len());
-                shaper.push(input, &mut self.out).map_err(failed)
+                shaper.push(input, &mut self.out).map_err(failed)?;
             }
-            None => {
-                self.out.extend_from_slice(input);
-                Ok(())
-            }
+            None => self.out.extend_from_slice(input),
+        }
+        self.look(before);
+        Ok(())
+    }
+
+    /// Looks at what was let out since.
+    fn look(&mut self, before: usize) {
+        if let Some(personal) = &mut self.personal {
+            personal.read(self.out.get(before..).unwrap_or_default());
         }
     }
 
@@ -191,6 +204,7 @@ impl Shaping {
             self.scratch.clear();
             decoder.finish(&mut self.scratch).map_err(failed)?;
         }
+        let before = self.out.len();
         let report = match &mut self.shaper {
             Some(shaper) => {
                 if self.decoder.is_some() {
@@ -200,6 +214,7 @@ impl Shaping {
             }
             None => Report::default(),
         };
+        self.look(before);
         self.ended = Some(report);
         Ok(())
     }

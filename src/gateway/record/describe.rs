@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{Hidden, Recorder, Trail};
-use crate::domain::{Denial, ItemName};
+use crate::domain::{Denial, ItemName, Personal};
 use crate::gateway::decide::{Asker, Permit, STANDING, names_grant};
 use crate::gateway::identify::{self, Identity};
 use crate::gateway::limit::Slot;
@@ -141,6 +141,11 @@ impl Trail {
         self.finished.newest = report.newest;
     }
 
+    /// Notes how much of what left looks personal.
+    pub fn personal(&mut self, counts: Personal) {
+        self.finished.personal = counts.seen();
+    }
+
     /// Notes a file that passes whole, with all its items; nobody counts its rows.
     pub fn passed(&mut self, items: &[ItemName]) {
         self.finished.items = items.to_vec();
@@ -151,6 +156,7 @@ impl Trail {
         self.finished.items.clear();
         self.finished.masked.clear();
         self.finished.rows = None;
+        self.finished.personal = None;
     }
 }
 

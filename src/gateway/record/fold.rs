@@ -170,7 +170,7 @@ mod tests {
     use crate::domain::Zone;
     use crate::gateway::metrics::Metrics;
     use crate::journal::tree::{Signer, TreeOptions};
-    use crate::journal::{Clock, Journal, JournalOptions, Reader};
+    use crate::journal::{Clock, Journal, JournalOptions, Keep, Reader};
 
     fn recorder(folder: &Path, budget: Budget) -> Recorder {
         let clock = Clock::system();
@@ -183,6 +183,7 @@ mod tests {
             node: "north".to_owned(),
             clock: clock.clone(),
             tree: TreeOptions::signed_by(Signer::new("north", &[7; 32])),
+            keep: Keep::default(),
         })
         .unwrap();
         let metrics = Arc::new(Metrics::register(&prometheus::Registry::new()).unwrap());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Folds;
-use crate::config::keys::{KeyPurpose, Keys};
+use crate::config::keys::{Epochs, KeyPurpose, Keys};
 use crate::domain::Zone;
 use crate::gateway::metrics::{Metrics, ZoneMetrics};
 use crate::journal::{Clock, Journal, KeyedHash};
@@ -53,6 +53,18 @@ impl Hidden {
             Self::Subject => (KeyPurpose::Subject, "subject:"),
             Self::Purpose => (KeyPurpose::Subject, "purpose:"),
         }
+    }
+
+    /// What the keys are for that hide it.
+    pub fn purpose(self) -> KeyPurpose {
+        self.domain().0
+    }
+
+    /// The keyed hashes that a text of this kind may have on record, one an epoch.
+    pub fn hashes(self, epochs: &Epochs, text: &str) -> Vec<KeyedHash> {
+        let said = [self.domain().1, text].concat();
+        let hash = |(id, mac): (&str, [u8; 32])| KeyedHash { key: id.into(), hash: hex(&mac) };
+        epochs.hmacs(said.as_bytes()).map(hash).collect()
     }
 
     /// The keyed hash of a text of this kind.

@@ -15,7 +15,6 @@ use super::history::{files, notes, read};
 use super::note::Verifier;
 use super::proof::{climb, prove};
 use super::tile::Tiles;
-use crate::domain::Timestamp;
 
 /// The form of the file.
 const FORMAT: &str = "helan-evidence/1";
@@ -174,12 +173,10 @@ fn events(records: &Path, call: Uuid) -> io::Result<Vec<Record>> {
 
 /// From the segment in which the call can have been recorded; a transaction tells its time (`UUIDv7`).
 fn reader(records: &Path, call: Uuid) -> io::Result<Reader> {
-    let Some((seconds, nanos)) = call.get_timestamp().map(|made| made.to_unix()) else {
-        return Reader::open(records);
-    };
-    let millis = seconds.saturating_mul(1_000).saturating_add(u64::from(nanos) / 1_000_000);
-    let millis = i64::try_from(millis).unwrap_or(i64::MAX).saturating_sub(SLACK_MS);
-    Reader::since(records, Timestamp::from_millis(millis))
+    match super::super::began(call) {
+        Some(began) => Reader::since(records, began.plus_millis(-SLACK_MS)),
+        None => Reader::open(records),
+    }
 }
 
 /// The latest checkpoint as it was signed, and how many events it covers.

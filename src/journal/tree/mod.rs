@@ -7,10 +7,10 @@
 
 mod checkpoint;
 mod evidence;
+mod follower;
 mod growing;
 mod hash;
 mod history;
-mod keeper;
 mod note;
 mod past;
 mod proof;
@@ -23,9 +23,10 @@ use std::path::{Path, PathBuf};
 
 pub use self::checkpoint::{Checkpoint, SignedCheckpoint};
 pub use self::evidence::{Evidence, NoEvidence, NotProved, Proved};
+pub use self::follower::TreeOptions;
+pub(super) use self::follower::{Feed, Follower};
 pub use self::hash::{ALGORITHM, Hash};
-pub use self::keeper::TreeOptions;
-pub(super) use self::keeper::{Feed, Keeper};
+
 pub use self::note::{Note, Signer, Verifier};
 pub use self::published::Published;
 pub(super) use self::published::State;

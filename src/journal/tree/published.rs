@@ -22,7 +22,7 @@ pub struct Published {
     pub time: Timestamp,
 }
 
-/// Written by the keeper, read by anybody.
+/// Written by the follower, read by anybody.
 #[derive(Debug)]
 pub(in super::super) struct State {
     folder: PathBuf,

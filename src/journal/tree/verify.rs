@@ -81,7 +81,8 @@ struct Walk {
     damaged: Option<(String, u64)>,
     /// The first events that are not there.
     begins: Option<(u64, u64)>,
-    is_retired: bool,
+    /// The last event that was deleted because its time was over.
+    retired: u64,
     open: HashSet<Uuid>,
     latest: Vec<u8>,
     report: Report,
@@ -107,7 +108,7 @@ impl Walk {
             is_off: false,
             damaged: None,
             begins: None,
-            is_retired: false,
+            retired: 0,
             open: HashSet::new(),
             latest: Vec::new(),
             report,
@@ -271,8 +272,9 @@ impl Walk {
                     self.open.remove(&call);
                 }
             }
-            "retired" => self.is_retired = true,
-            "started" | "recovered" => match record.event() {
+            "started" | "recovered" | "retired" | "segment" => match record.event() {
+                Ok(Event::Retired(retired)) => self.retired = self.retired.max(retired.last),
+                Ok(Event::Segment(head)) => self.retired = self.retired.max(head.retired),
                 Ok(Event::Started(started)) => {
                     let key = started.signing_key.as_deref().and_then(Verifier::parse);
                     self.named.extend(key.map(|key| (record.seq, key)));
@@ -304,7 +306,7 @@ impl Walk {
 
     fn end(mut self) -> io::Result<Report> {
         self.told_damaged();
-        if let Some((first, last)) = self.begins.filter(|_| !self.is_retired) {
+        if let Some((first, last)) = self.begins.filter(|(_, last)| *last > self.retired) {
             self.report.fault(Fault::Missing { first, last });
         }
         let last = self.tree.size();

@@ -4,8 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Checking, Subject, interface, law, paths};
 use crate::domain::{
-    Entry, EntryId, MaskId, Mode, OpeningClass, OpeningReview, Sensitivity, SharingClass,
-    Timestamp, UpdateCycle, Zone,
+    Entry, EntryId, MaskId, OpeningClass, OpeningReview, Sensitivity, SharingClass, Timestamp, Zone,
 };
 use crate::policy::rules::Profile;
 
@@ -103,8 +102,7 @@ fn sharing(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry) {
         let mend = "write under `sharing.purposes` what it may be used for";
         checking.breach(law::order("§15"), (subject, "/sharing/purposes#"), message, mend);
     }
-    let lively = entry.update == UpdateCycle::Realtime || entry.parallel_approval;
-    if lively && !sharing.modes.contains(&Mode::Api) {
+    if entry.needs_api() && !entry.offers_api() {
         let message =
             "renewed at once or used in parallel approval, and not shared by interface (I6)";
         let mend = "add `api` to `sharing.modes`";
@@ -115,14 +113,13 @@ fn sharing(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry) {
 fn withholding(checking: &mut Checking<'_>, subject: &Subject, entry: &Entry, profile: &Profile) {
     let sharing = &entry.sharing;
     let article = law::withholding(profile.id);
-    let accepted = sharing.basis.iter().any(|basis| profile.withholding.contains(&basis.rank));
-    if !accepted && !sharing.basis.is_empty() {
+    if !profile.lets_withhold(entry) && !sharing.basis.is_empty() {
         let message =
             format!("no basis given has a rank on which {} lets data be withheld (I1)", profile.id);
         let mend = "cite a rule of higher rank, or choose `conditional`";
         checking.breach(article, (subject, "/sharing/basis"), message, mend);
     }
-    if sharing.reason.as_deref().unwrap_or("").trim().is_empty() {
+    if !entry.says_why() {
         let message = "withheld, and no reason is given (I1)";
         let mend = "write the reason under `sharing.reason`";
         checking.breach(article, (subject, "/sharing/reason#"), message, mend);

@@ -9,8 +9,8 @@ use crate::domain::{
 };
 use crate::policy::rules::Needs;
 
-/// Longest term, in milliseconds: 24 months, the longest of them.
-const LONGEST: i64 = 731 * 86_400_000;
+/// Longest term, in days: 24 months, the longest of them.
+const LONGEST: u32 = 731;
 
 pub(super) fn check(checking: &mut Checking<'_>) {
     let sources = checking.sources;
@@ -157,7 +157,7 @@ fn law_of(checking: &mut Checking<'_>, subject: &Subject, grant: &Grant, entry: 
             );
         }
     }
-    if grant.term.until.millis().saturating_sub(grant.term.from.millis()) > LONGEST {
+    if !grant.runs_at_most(LONGEST) {
         let message = "the term is longer than 24 months (I22)";
         let mend = "end it earlier, and renew it by an explicit act";
         checking.breach(law::measures("§16"), (subject, "/term"), message, mend);
@@ -262,10 +262,7 @@ fn secrecy(
     grant: &Grant,
     (entry, agreement): (&Entry, Option<&Agreement>),
 ) {
-    let sensitive = |name: &&crate::domain::ItemName| {
-        entry.items.iter().any(|item| item.name == **name && item.is_sensitive())
-    };
-    let telling: Vec<_> = grant.items.iter().filter(sensitive).collect();
+    let telling: Vec<_> = grant.sensitive_items(entry).collect();
     let Some(first) = telling.first() else { return };
     let article = law::measures("§16");
     let Some(agreement) = agreement else {

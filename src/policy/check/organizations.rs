@@ -40,7 +40,7 @@ fn stewards(
             let message = format!("the steward `{}` is written twice", steward.person);
             checking.error(subject, format!("{pointer}/person"), message, "keep one of the two");
         }
-        if steward.filing.trim().is_empty() {
+        if !steward.is_filed() {
             let pointer = format!("{pointer}/filing");
             let message = format!("the steward `{}` is not filed", steward.person);
             let mend = "file the steward with the bureau and write the number here";
@@ -53,8 +53,7 @@ fn stewards(
             checking.breach(law::measures("§27"), (subject, &pointer), message, mend);
         }
     }
-    let in_term = |s: &crate::domain::Steward| s.term.contains(now) && !s.filing.trim().is_empty();
-    if provides && !organization.stewards.iter().any(in_term) {
+    if provides && !organization.stewards.iter().any(|steward| steward.may_decide(now)) {
         let message = "this organization has catalog entries and no steward in term";
         let mend = "add a filed steward under `stewards`";
         checking.breach(law::measures("§27"), (subject, "/stewards#"), message, mend);

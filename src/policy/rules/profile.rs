@@ -4,7 +4,9 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Authority, Mode, OrganizationKind, ProfileId, Rank, SharingClass, Timestamp};
+use crate::domain::{
+    Authority, Entry, Mode, OrganizationKind, ProfileId, Rank, SharingClass, Timestamp,
+};
 
 /// One `profile.yaml`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -33,11 +35,20 @@ pub struct Profile {
     pub withholding: Vec<Rank>,
     /// What a written grant needs, by the strictest class of its items.
     pub classes: Classes,
+    /// How many years records are kept, three at least (网络数据安全管理条例 §12). A year counts as 366
+    /// days, so that none is short.
+    #[serde(default = "three")]
+    #[schemars(range(min = 3, max = 1000))]
+    pub keep_years: u32,
     /// Cited where nothing bars a call and nothing allows it either.
     pub otherwise: Article,
     /// Other texts the rules rely on.
     #[serde(default)]
     pub references: Vec<String>,
+}
+
+fn three() -> u32 {
+    3
 }
 
 /// From when until when a law is in force.
@@ -101,6 +112,16 @@ impl Profile {
         let day = now.day();
         let over = self.in_force.until.is_some_and(|until| until < day);
         if over || day < self.in_force.from { self.notice.as_deref() } else { None }
+    }
+
+    /// Whether some basis of the entry has a rank that withholding may rest on (I1).
+    pub fn lets_withhold(&self, entry: &Entry) -> bool {
+        entry.sharing.basis.iter().any(|basis| self.withholding.contains(&basis.rank))
+    }
+
+    /// How many days records are kept.
+    pub fn keep_days(&self) -> u32 {
+        self.keep_years.saturating_mul(366)
     }
 
     /// What a written grant needs for items of this class.

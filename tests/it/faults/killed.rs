@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::city::{City, Served};
+use serde_json::Value;
+
+use crate::support::city::{City, Served, program};
 use crate::support::records::events;
 use crate::support::stand_in::{StandIn, json};
 
@@ -79,4 +82,20 @@ fn twenty_kills_under_load_lose_no_record_of_an_answer_that_began() {
     assert!(seen.len() > 200, "only {} calls: too thin a load", seen.len());
     let lost: Vec<_> = seen.difference(&decided).collect();
     assert!(lost.is_empty(), "{} of {} calls have no record", lost.len(), seen.len());
+    // Killed or not, what the records hold is proved.
+    let config = city.work().join("helan.yaml");
+    let output = Command::new(program())
+        .args(["records", "verify", "--json", "--config"])
+        .arg(config)
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["count"], 0, "{report}");
+    println!(
+        "kill -9: 20 kills, {} answered, {} calls and {} events recorded, 0 lost, {} checkpoints agree",
+        seen.len(),
+        decided.len(),
+        report["events"],
+        report["checkpoints"]
+    );
 }

@@ -17,7 +17,7 @@ use super::{call, decided, events, open, read, transactions, until};
 // The faults need a process of their own: the test program starts itself again with one of these
 // "tests" chosen, which do nothing when they are run as tests.
 
-fn child(name: &str, folder: &Path) -> Command {
+pub(super) fn child(name: &str, folder: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
@@ -28,17 +28,17 @@ fn child(name: &str, folder: &Path) -> Command {
     command
 }
 
-fn childs_folder() -> Option<PathBuf> {
+pub(super) fn childs_folder() -> Option<PathBuf> {
     std::env::var_os("HELAN_TEST_FOLDER").map(PathBuf::from)
 }
 
 /// Tells the parent; survives that the parent is gone.
-fn tell(line: &str) {
+pub(super) fn tell(line: &str) {
     let mut out = std::io::stdout().lock();
     drop(out.write_all(format!("\n@{line}\n").as_bytes()).and_then(|()| out.flush()));
 }
 
-fn told(line: &str) -> Option<&str> {
+pub(super) fn told(line: &str) -> Option<&str> {
     line.strip_prefix('@')
 }
 
@@ -90,7 +90,7 @@ fn what_was_durable_survives_kill_9_twenty_times() {
 }
 
 /// Makes every write beyond `bytes` of a file fail with EFBIG, as a full disk does with ENOSPC.
-fn limit_files(bytes: Option<u64>) {
+pub(super) fn limit_files(bytes: Option<u64>) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Fsize).maximum;
     setrlimit(Resource::Fsize, Rlimit { current: bytes, maximum }).unwrap();

@@ -1,8 +1,10 @@
 //! The journal: what was said to be durable is on record, whatever happens in between.
 
 mod faults;
+mod packing;
 mod reading;
 mod recovery;
+mod retiring;
 mod writing;
 
 use std::fs;
@@ -12,8 +14,8 @@ use std::time::Duration;
 use helan::domain::{Budget, EntryId, GrantId, OrganizationId, Timestamp, Zone};
 use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{
-    ANSWERED, Clock, Decided, Event, Finished, Journal, JournalOptions, Reader, Record, Recovery,
-    Spent,
+    ANSWERED, Clock, Decided, Event, Finished, Journal, JournalOptions, Keep, Reader, Record,
+    Recovery, Spent,
 };
 use uuid::Uuid;
 
@@ -29,6 +31,7 @@ fn options(folder: &Path) -> JournalOptions {
         node: "north".to_owned(),
         clock: Clock::system(),
         tree: TreeOptions::signed_by(Signer::new("north/records", &[7; 32])),
+        keep: Keep::default(),
     }
 }
 

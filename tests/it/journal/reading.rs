@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use helan::cli::records::subject::SubjectArgs;
 use helan::cli::records::{Folder, QueryArgs, TailArgs, query, tail};
 use helan::domain::{EntryId, GrantId, Zone};
 use helan::journal::{
@@ -26,6 +27,7 @@ fn asked(folder: &Path) -> QueryArgs {
         grant: None,
         outcome: None,
         transaction: None,
+        subject: SubjectArgs::default(),
         json: true,
     }
 }
@@ -59,6 +61,7 @@ fn a_query_joins_calls_and_finds_them_by_what_they_were() {
         target: None,
         outcome: "done".to_owned(),
         status: 204,
+        reason: None,
         count: 1,
     };
     journal.note(&Event::AdminWrite(write)).wait().unwrap();

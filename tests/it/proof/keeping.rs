@@ -121,7 +121,7 @@ fn nothing_is_signed_over_records_that_were_changed_while_the_node_was_down() {
 
     let journal = open(folder.path());
     calls(&journal, 10);
-    let why = eventually("the keeper", Duration::from_secs(5), || {
+    let why = eventually("the follower", Duration::from_secs(5), || {
         journal.is_unprovable().map(ToOwned::to_owned)
     });
     journal.close();

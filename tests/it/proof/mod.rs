@@ -1,9 +1,11 @@
 //! That records are what they were: shown to somebody who trusts neither the node nor our own code, and
 //! refused to whoever changes them.
 
+mod auditing;
 mod evidence;
 mod keeping;
 mod outside;
+mod power;
 mod tampering;
 
 use std::collections::BTreeMap;
@@ -13,7 +15,7 @@ use std::process::{Command, Output};
 
 use helan::domain::{Budget, EntryId, OrganizationId, Zone};
 use helan::journal::tree::{Signer, TreeOptions};
-use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions};
+use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep};
 use uuid::Uuid;
 
 use crate::support::city::program;
@@ -36,6 +38,7 @@ fn options(folder: &Path, signers: impl IntoIterator<Item = Signer>) -> JournalO
         node: "north".to_owned(),
         clock: Clock::system(),
         tree: TreeOptions::signed_by(signers),
+        keep: Keep::default(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! A running node from outside: what it starts from, what it takes up, what it tells.
 
 mod certificates;
+mod exported;
 mod figures;
+mod keys;
 mod last_good;
 mod reloads;
 mod replay;

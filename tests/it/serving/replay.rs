@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use helan::domain::Budget;
 use helan::journal::tree::{Signer, TreeOptions};
-use helan::journal::{Clock, Decided, Event, Finished, Journal, JournalOptions, ViewSwapped};
+use helan::journal::{Clock, Decided, Event, Finished, Journal, JournalOptions, Keep, ViewSwapped};
 use serde_json::Value;
 
 use super::marriage;
@@ -154,6 +154,7 @@ fn forged(city: &City, folder: &Path, change: impl FnOnce(&mut Decided)) -> Stri
         node: "forger".to_owned(),
         clock: Clock::system(),
         tree: TreeOptions::signed_by(Signer::new("forger/records", &[7; 32])),
+        keep: Keep::default(),
     };
     let (journal, _) = Journal::open(&options).unwrap();
     journal.keep(&Event::ViewSwapped(swap));

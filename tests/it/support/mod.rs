@@ -4,6 +4,7 @@ pub mod ca;
 pub mod caller;
 pub mod city;
 pub mod node;
+pub mod pages;
 pub mod records;
 pub mod serving;
 pub mod stand_in;

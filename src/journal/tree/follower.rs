@@ -65,12 +65,12 @@ struct Piece {
     lines: Vec<u8>,
 }
 
-/// Where the journal thread hands over what is durable. The keeper ends when this is dropped.
+/// Where the journal thread hands over what is durable. The follower ends when this is dropped.
 #[derive(Debug)]
 pub(in super::super) struct Feed(SyncSender<Piece>);
 
 impl Feed {
-    /// Hands lines over, or lets the keeper read them from the segment if it is behind.
+    /// Hands lines over, or lets the follower read them from the segment if it is behind.
     pub(in super::super) fn give(&self, first: u64, lines: Vec<u8>) {
         match self.0.try_send(Piece { first, lines }) {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
@@ -80,7 +80,7 @@ impl Feed {
 
 /// The tree of one folder of records.
 #[derive(Debug)]
-pub(in super::super) struct Keeper {
+pub(in super::super) struct Follower {
     records: PathBuf,
     pieces: Receiver<Piece>,
     /// What the journal has committed.
@@ -106,7 +106,7 @@ pub(in super::super) struct Keeper {
     synced: u64,
 }
 
-impl Keeper {
+impl Follower {
     /// Opens the tree of these records.
     pub(in super::super) fn open(
         records: &Path,

@@ -1,0 +1,160 @@
+//! What recording costs a call at saturation: the same calls with a journal that keeps nothing, and with
+//! the real one, its tree included, on a real file. Everything runs on one core.
+
+#[path = "support/proc.rs"]
+mod proc;
+
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use helan::domain::{Budget, EntryId, GrantId, ItemName, OrganizationId, Zone};
+use helan::journal::tree::{Signer, TreeOptions};
+use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, QuotaUse};
+use uuid::Uuid;
+
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Calls under way at once, as on so many kept connections.
+const AT_ONCE: usize = 64;
+
+/// How many rounds; the two take turns, and the middle is told.
+const ROUNDS: usize = 5;
+
+/// What the rest of a call costs: over TLS, and plain. How many calls come together to one sync depends
+/// on it.
+const WORK: [(&str, Duration); 2] =
+    [("TLS", Duration::from_micros(19)), ("plain", Duration::from_micros(16))];
+
+fn main() {
+    let calls = if std::env::args().any(|word| word == "--bench") { 200_000 } else { 500 };
+    one_core();
+    for (name, work) in WORK {
+        let mut costs = Vec::new();
+        for _ in 0..ROUNDS {
+            let null = round(None, work, calls);
+            let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+            let journal = open(folder.path());
+            let real = round(Some(&journal), work, calls);
+            let events = journal.committed();
+            journal.close();
+            let committed = journal.checkpoint().unwrap().checkpoint.size;
+            assert!(committed > events && events >= u64::try_from(2 * calls).unwrap());
+            costs.push((real.saturating_sub(null), null));
+        }
+        costs.sort();
+        let micros = |cost: Duration| cost.as_secs_f64() * 1e6;
+        let (lowest, middle, highest) = (costs[0], costs[ROUNDS / 2], costs[ROUNDS - 1]);
+        println!(
+            "{name}: recording costs {:.2} - {:.2} - {:.2} us of CPU a call, beside {:.1} us of other work",
+            micros(lowest.0),
+            micros(middle.0),
+            micros(highest.0),
+            micros(middle.1),
+        );
+    }
+}
+
+/// CPU of each of so many calls.
+fn round(journal: Option<&Journal>, work: Duration, calls: usize) -> Duration {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let local = tokio::task::LocalSet::new();
+    let pattern = Rc::new(pattern());
+    let began = proc::cpu();
+    local.block_on(&runtime, async {
+        let tasks: Vec<_> = (0..AT_ONCE)
+            .map(|_| {
+                let (journal, pattern) = (journal.cloned(), Rc::clone(&pattern));
+                tokio::task::spawn_local(async move {
+                    for _ in 0..calls / AT_ONCE {
+                        call(journal.as_ref(), &pattern, work).await;
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    if let Some(journal) = journal {
+        // What was handed over last, and its hashes.
+        while journal.stats().pending > 0 || journal.hashed() < journal.committed() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    (proc::cpu() - began) / u32::try_from(calls / AT_ONCE * AT_ONCE).unwrap()
+}
+
+async fn call(journal: Option<&Journal>, pattern: &Decided, work: Duration) {
+    spin(work / 2);
+    let decided =
+        Decided { time: Clock::system().now(), transaction: Uuid::now_v7(), ..pattern.clone() };
+    let kept =
+        journal.map(|journal| journal.reserve(Zone::Sharing, 2_048).unwrap().decided(&decided));
+    spin(work / 2);
+    let mut finished = Finished::new(&decided, decided.time, ANSWERED);
+    finished.status = Some(200);
+    finished.bytes = 700;
+    finished.rows = Some(1);
+    finished.items.clone_from(&decided.items);
+    match kept {
+        None => tokio::task::yield_now().await,
+        Some((ticket, open)) => {
+            ticket.durable().await.unwrap();
+            open.finish(&finished);
+        }
+    }
+    black_box((&decided, &finished));
+}
+
+fn spin(time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        std::hint::spin_loop();
+    }
+}
+
+fn one_core() {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    let mut set = CpuSet::new();
+    set.set(0);
+    sched_setaffinity(None, &set).unwrap();
+}
+
+fn open(folder: &std::path::Path) -> Journal {
+    let budget = Budget { pending_bytes: 1 << 30, bytes_per_second: 1 << 40 };
+    Journal::open(&JournalOptions {
+        folder: folder.to_owned(),
+        segment_bytes: 64 << 20,
+        sync_ms: 1,
+        free_bytes: 0,
+        budgets: [(Zone::Sharing, budget)].into(),
+        node: "bench".to_owned(),
+        clock: Clock::system(),
+        tree: TreeOptions::signed_by(Signer::new("bench/records", &[7; 32])),
+        keep: Keep::default(),
+    })
+    .unwrap()
+    .0
+}
+
+/// A decision as the path makes it.
+fn pattern() -> Decided {
+    let item = |name: &str| ItemName::parse(name).unwrap();
+    let mut decided = Decided::new(Clock::system().now(), Uuid::now_v7(), Zone::Sharing);
+    decided.organization = OrganizationId::parse("housing").ok();
+    decided.entry = EntryId::parse("civil-affairs/marriage").ok();
+    decided.grant = GrantId::parse("g-02").ok();
+    decided.entry_version = Some("8f14e45fceea167a".into());
+    decided.grant_version = Some("c9f0f895fb98ab91".into());
+    decided.rules = Some("45c48cce2e2d7fbd".into());
+    decided.view = Some("d3d9446802a44259755d38e6d163e820".into());
+    decided.path = Some("/civil-affairs/marriage".into());
+    decided.parameters = vec!["cert_num".into()];
+    decided.items = ["cert_num_man", "name_man", "register_date"].map(item).to_vec();
+    decided.articles = vec!["yc-2018 §15".into(), "yc-2018 §16".into()];
+    decided.quota = vec![QuotaUse { key: "grant:g-02:day:2026-11-27".into(), number: 7 }];
+    decided
+}

@@ -1,0 +1,115 @@
+//! What proof costs after the fact: reading a million events again, and collecting one of them as
+//! evidence.
+
+#[path = "support/proc.rs"]
+mod proc;
+
+use std::path::Path;
+use std::time::Instant;
+
+use helan::domain::{Budget, EntryId, GrantId, ItemName, OrganizationId, Zone};
+use helan::journal::tree::{Believed, Evidence, Signer, TreeOptions, verify};
+use helan::journal::{
+    ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, KeyedHash,
+};
+use uuid::Uuid;
+
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Calls, two events each.
+const CALLS: usize = 500_000;
+
+fn main() {
+    // `cargo test --benches` only asks whether it runs.
+    let calls = if std::env::args().any(|word| word == "--bench") { CALLS } else { 1_000 };
+    let folder = tempfile::tempdir().unwrap();
+    let signer = || Signer::new("bench/records", &[7; 32]).unwrap();
+    let began = Instant::now();
+    let call = fill(folder.path(), calls, signer());
+    println!("wrote {} events in {:.1} s", 2 * calls, began.elapsed().as_secs_f64());
+
+    let before = peak_kib();
+    let (began, cpu) = (Instant::now(), proc::cpu());
+    let believed = Believed { keys: vec![signer().verifier()], since: None };
+    let report = verify(folder.path(), believed, |_| {}).unwrap();
+    let cpu = proc::cpu() - cpu;
+    assert!(report.is_sound(), "{:?}", report.faults);
+    assert!(report.events >= u64::try_from(2 * calls).unwrap());
+    assert_eq!(report.covered, report.last);
+    println!(
+        "verified {} events, {} MiB, {} checkpoints in {:.2} s ({:.2} s of CPU, peak memory + {} KiB)",
+        report.events,
+        report.bytes >> 20,
+        report.checkpoints,
+        began.elapsed().as_secs_f64(),
+        cpu.as_secs_f64(),
+        peak_kib() - before,
+    );
+
+    let began = Instant::now();
+    let evidence = Evidence::collect(folder.path(), call).unwrap();
+    assert_eq!(evidence.events.len(), 2);
+    evidence.check(&[signer().verifier()]).unwrap();
+    println!("found and proved one call in {:.1} ms", began.elapsed().as_secs_f64() * 1e3);
+}
+
+/// The most memory the process ever held.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Fills a folder with calls as they are recorded in a city; gives one from the middle.
+fn fill(folder: &Path, calls: usize, signer: Signer) -> Uuid {
+    let budget = Budget { pending_bytes: 1 << 32, bytes_per_second: 1 << 40 };
+    let (journal, _) = Journal::open(&JournalOptions {
+        folder: folder.to_owned(),
+        segment_bytes: 64 << 20,
+        sync_ms: 1,
+        free_bytes: 0,
+        budgets: [(Zone::Sharing, budget)].into(),
+        node: "bench".to_owned(),
+        clock: Clock::system(),
+        tree: TreeOptions::signed_by([signer]),
+        keep: Keep::default(),
+    })
+    .unwrap();
+    let mut middle = None;
+    for number in 0..calls {
+        let decided = decided();
+        let (ticket, open) = journal.reserve(Zone::Sharing, 2_048).unwrap().decided(&decided);
+        let mut finished = Finished::new(&decided, decided.time, ANSWERED);
+        finished.status = Some(200);
+        finished.items.clone_from(&decided.items);
+        open.finish(&finished);
+        if number == calls / 2 {
+            middle = Some(decided.transaction);
+        }
+        if number % 256 == 255 {
+            ticket.wait().unwrap();
+        }
+    }
+    journal.close();
+    middle.unwrap()
+}
+
+fn decided() -> Decided {
+    let item = |name: &str| ItemName::parse(name).unwrap();
+    let mut decided = Decided::new(Clock::system().now(), Uuid::now_v7(), Zone::Sharing);
+    decided.organization = OrganizationId::parse("housing").ok();
+    decided.entry = EntryId::parse("civil-affairs/marriage").ok();
+    decided.grant = GrantId::parse("g-02").ok();
+    decided.entry_version = Some("8f14e45fceea167a".into());
+    decided.grant_version = Some("c9f0f895fb98ab91".into());
+    decided.rules = Some("45c48cce2e2d7fbd".into());
+    decided.view = Some("d3d9446802a44259755d38e6d163e820".into());
+    decided.path = Some("/civil-affairs/marriage".into());
+    decided.parameters = vec!["cert_num".into()];
+    decided.subjects = vec![KeyedHash { key: "20261101t000000".into(), hash: "0".repeat(64) }];
+    decided.items = ["cert_num_man", "name_man", "register_date"].map(item).to_vec();
+    decided.articles = vec!["yc-2018 §15".into(), "yc-2018 §16".into()];
+    decided
+}

@@ -1,0 +1,133 @@
+//! What is known of entries and grants from the calls on record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ItemName, Timestamp};
+use crate::journal::{ANSWERED, Finished};
+
+/// Days of heartbeats kept.
+const DAYS: usize = 800;
+
+/// Refusals by which a department, and nobody else, failed.
+const FAILURES: [&str; 7] = [
+    "answer-not-described",
+    "answer-not-shaped",
+    "answer-too-long",
+    "upstream-broke",
+    "upstream-failed",
+    "upstream-resting",
+    "upstream-timeout",
+];
+
+/// How new the data of an entry was, as a call saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// When it was seen.
+    pub seen: Timestamp,
+    /// The newest data known by then.
+    pub data: Timestamp,
+    /// The record that showed the newest data.
+    pub seq: u64,
+}
+
+/// What is known of an entry.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct EntryFacts {
+    /// The newest value of its timestamp item, and the record that shows it.
+    newest: Option<(Timestamp, u64)>,
+    /// The newest `Last-Modified`, and the record that shows it.
+    modified: Option<(Timestamp, u64)>,
+    /// The last heartbeat of each day.
+    pub days: BTreeMap<Date, Heartbeat>,
+    /// Calls by month, written as `2026-11`.
+    pub months: BTreeMap<String, EntryMonth>,
+}
+
+/// The calls of a month.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryMonth {
+    /// Calls that were allowed.
+    pub calls: u64,
+    /// Those that were answered whole.
+    pub answered: u64,
+    /// Those on which the department's interface failed.
+    pub failed: u64,
+    /// Rows that left.
+    pub rows: u64,
+    /// Bytes that left.
+    pub bytes: u64,
+}
+
+impl EntryFacts {
+    pub(super) fn take(&mut self, seq: u64, finished: &Finished) {
+        let newer = |known: &mut Option<(Timestamp, u64)>, seen: Option<Timestamp>| {
+            if let Some(seen) = seen
+                && known.is_none_or(|(known, _)| known < seen)
+            {
+                *known = Some((seen, seq));
+            }
+        };
+        newer(&mut self.newest, finished.newest);
+        newer(&mut self.modified, finished.last_modified);
+        let tells = finished.newest.is_some() || finished.last_modified.is_some();
+        if let Some((data, seq)) = self.newest.or(self.modified).filter(|_| tells) {
+            let seen = finished.time;
+            self.days.insert(seen.day(), Heartbeat { seen, data, seq });
+            while self.days.len() > DAYS {
+                self.days.pop_first();
+            }
+        }
+        let month = self.months.entry(month_of(finished.time)).or_default();
+        let more = |count: &mut u64, by: u64| *count = count.saturating_add(by);
+        more(&mut month.calls, 1);
+        more(&mut month.answered, u64::from(finished.outcome == ANSWERED));
+        more(&mut month.failed, u64::from(FAILURES.contains(&&*finished.outcome)));
+        more(&mut month.rows, finished.rows.unwrap_or(0));
+        more(&mut month.bytes, finished.bytes);
+    }
+
+    /// The last heartbeat.
+    pub fn heartbeat(&self) -> Option<Heartbeat> {
+        self.days.last_key_value().map(|(_, beat)| *beat)
+    }
+}
+
+/// What is known of a written grant.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct GrantFacts {
+    /// Calls under it.
+    pub calls: u64,
+    /// The first of them.
+    pub first: Timestamp,
+    /// The last of them.
+    pub last: Timestamp,
+    /// Items that left, or that rows were picked by.
+    pub items: BTreeSet<ItemName>,
+    /// Calls by month, written as `2026-11`.
+    pub months: BTreeMap<String, u64>,
+}
+
+impl GrantFacts {
+    pub(super) fn take(&mut self, finished: &Finished, used: &[ItemName]) {
+        if self.calls == 0 {
+            self.first = finished.time;
+        }
+        self.calls = self.calls.saturating_add(1);
+        self.last = self.last.max(finished.time);
+        for item in finished.items.iter().chain(used) {
+            if !self.items.contains(item) {
+                self.items.insert(item.clone());
+            }
+        }
+        let month = self.months.entry(month_of(finished.time)).or_default();
+        *month = month.saturating_add(1);
+    }
+}
+
+/// The month in Asia/Shanghai.
+fn month_of(time: Timestamp) -> String {
+    time.day().strftime("%Y-%m").to_string()
+}

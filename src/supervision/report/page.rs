@@ -1,0 +1,292 @@
+//! The report as a page: rows made ready here, laid out by the template.
+
+use askama::Template;
+
+use super::chart::{self, Bar};
+use super::words::{moment, parts, percent, value};
+use super::{Language, Report};
+use crate::supervision::detect::{Detector, Evidence, Finding, State};
+use crate::supervision::measures::{Measure, WEIGHTS};
+
+/// Measures that organizations are shown side by side by.
+const COMPARED: [&str; 10] = ["M01", "M03", "M04", "M06", "M07", "M08", "M16", "M18", "M19", "M21"];
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page {
+    language: Language,
+    title: String,
+    about: String,
+    publisher: String,
+    period: String,
+    as_of: String,
+    facts: Vec<[String; 2]>,
+    notice: Option<String>,
+    measures: Vec<MeasureRow>,
+    chart: String,
+    heads: Vec<String>,
+    organizations: Vec<OrganizationRow>,
+    scores: Option<String>,
+    detectors: Vec<DetectorRow>,
+    states: Vec<&'static str>,
+    findings: Vec<FindingRow>,
+    untold: Vec<[String; 3]>,
+    weights: Vec<[String; 3]>,
+    inputs: Vec<[String; 2]>,
+    parameters: Vec<[String; 2]>,
+}
+
+struct MeasureRow {
+    id: &'static str,
+    title: &'static str,
+    formula: &'static str,
+    parts: String,
+    value: String,
+    level: &'static str,
+    more: String,
+}
+
+struct OrganizationRow {
+    name: String,
+    cells: Vec<(String, &'static str)>,
+    score: String,
+}
+
+struct DetectorRow {
+    id: &'static str,
+    title: &'static str,
+    counts: Vec<u64>,
+    total: u64,
+}
+
+struct FindingRow {
+    id: String,
+    detector: &'static str,
+    title: &'static str,
+    subject: String,
+    organization: String,
+    detail: String,
+    since: String,
+    count: u64,
+    severity: &'static str,
+    state: &'static str,
+    articles: String,
+    evidence: String,
+}
+
+impl Page {
+    /// One of two texts.
+    fn say(&self, chinese: &'static str, english: &'static str) -> &'static str {
+        self.language.of([chinese, english])
+    }
+}
+
+/// The page, in a language.
+pub fn html(report: &Report, language: Language) -> Result<String, askama::Error> {
+    let card = report.card();
+    let told: Vec<&Measure> = card.measures.iter().filter(|m| m.ratio.is_some()).collect();
+    let bars: Vec<Bar> = told
+        .iter()
+        .map(|m| Bar { label: format!("{} {}", m.id, language.of(m.title)), value: m.value })
+        .collect();
+    let period = report.evaluation.period.to_string();
+    let city = language.of(["全市", "the city as a whole"]);
+    let page = Page {
+        title: language
+            .of(["城市数据共享开放年度评估报告", "Yearly evaluation of data sharing and opening"])
+            .to_owned(),
+        about: if report.organization.is_some() { card.name.clone() } else { city.to_owned() },
+        publisher: report.publisher.clone(),
+        as_of: moment(report.evaluation.as_of),
+        facts: facts(report, language),
+        notice: report.law.notice.clone(),
+        measures: told.iter().map(|measure| measure_row(measure, language)).collect(),
+        chart: chart::bars(language.of(["各项指标", "measures"]), &bars),
+        heads: heads(report, language),
+        organizations: organizations(report),
+        scores: scores(report, language),
+        detectors: Detector::ALL.iter().map(|d| detector_row(report, *d, language)).collect(),
+        states: State::ALL.iter().map(|state| language.of(state.name())).collect(),
+        findings: report
+            .findings
+            .iter()
+            .map(|found| finding_row(report, found, language))
+            .collect(),
+        untold: untold(&card.measures, language),
+        weights: weights(language),
+        inputs: inputs(report, language),
+        parameters: parameters(report),
+        period,
+        language,
+    };
+    page.render()
+}
+
+fn facts(report: &Report, language: Language) -> Vec<[String; 2]> {
+    let law = &report.law;
+    let until = law.until.as_deref().unwrap_or_else(|| language.of(["至今", "today"]));
+    let extent = report.extent;
+    let fact = |texts, said: String| [language.of(texts).to_owned(), said];
+    vec![
+        fact(["评估依据", "law"], format!("《{}》（{}）", law.title, law.profile)),
+        fact(["施行期间", "in force"], format!("{} – {until}", law.from)),
+        fact(["评估期间", "period"], report.evaluation.period.to_string()),
+        fact(["数据截至", "as of"], moment(report.evaluation.as_of)),
+        fact(["单位数", "organizations"], extent.organizations.to_string()),
+        fact(["目录数", "entries"], extent.entries.to_string()),
+        fact(["授权数", "grants"], extent.grants.to_string()),
+        fact(["安全保密协议数", "agreements"], extent.agreements.to_string()),
+    ]
+}
+
+fn measure_row(measure: &Measure, language: Language) -> MeasureRow {
+    let more = measure.ratio.iter().flat_map(|ratio| &ratio.more);
+    let more: Vec<_> = more
+        .map(|(chinese, english, count)| format!("{} {count}", language.of([chinese, english])))
+        .collect();
+    MeasureRow {
+        id: measure.id,
+        title: language.of(measure.title),
+        formula: language.of(measure.formula),
+        parts: parts(measure),
+        value: value(measure),
+        level: chart::level(measure.value),
+        more: more.join(language.of(["；", "; "])),
+    }
+}
+
+fn heads(report: &Report, language: Language) -> Vec<String> {
+    let measures = &report.evaluation.city.measures;
+    let compared = measures.iter().filter(|measure| COMPARED.contains(&measure.id));
+    compared.map(|measure| format!("{} {}", measure.id, language.of(measure.title))).collect()
+}
+
+fn organizations(report: &Report) -> Vec<OrganizationRow> {
+    let cards = report.evaluation.organizations.values();
+    cards
+        .map(|card| OrganizationRow {
+            name: card.name.clone(),
+            cells: card
+                .measures
+                .iter()
+                .filter(|measure| COMPARED.contains(&measure.id))
+                .map(|measure| (value(measure), chart::level(measure.value)))
+                .collect(),
+            score: card.score.as_ref().map_or_else(|| "n/a".to_owned(), |s| percent(s.value)),
+        })
+        .collect()
+}
+
+/// A chart of those that have a score, in the order of their ids: it is no ranking.
+fn scores(report: &Report, language: Language) -> Option<String> {
+    let cards = report.evaluation.organizations.values();
+    let bars: Vec<Bar> = cards
+        .filter_map(|card| {
+            let value = card.score.as_ref()?.value;
+            Some(Bar { label: card.name.clone(), value: Some(value) })
+        })
+        .collect();
+    (!bars.is_empty()).then(|| chart::bars(language.of(["综合得分", "score"]), &bars))
+}
+
+fn detector_row(report: &Report, detector: Detector, language: Language) -> DetectorRow {
+    let known = report.counts.get(detector.id());
+    let of = |state: State| known.and_then(|counts| counts.get(state.as_str())).copied();
+    let counts: Vec<u64> = State::ALL.into_iter().map(|state| of(state).unwrap_or(0)).collect();
+    DetectorRow {
+        id: detector.id(),
+        title: language.of(detector.title()),
+        total: counts.iter().fold(0, |sum, count| sum.saturating_add(*count)),
+        counts,
+    }
+}
+
+fn finding_row(report: &Report, finding: &Finding, language: Language) -> FindingRow {
+    let [chinese, english] = &finding.detail;
+    let organization = finding.organization.as_ref();
+    let name = organization.map(|id| {
+        let card = report.evaluation.organizations.get(id);
+        card.map_or_else(|| id.to_string(), |card| card.name.clone())
+    });
+    FindingRow {
+        id: finding.id.to_string(),
+        detector: finding.detector.id(),
+        title: language.of(finding.detector.title()),
+        subject: finding.subject.id.clone(),
+        organization: name.unwrap_or_else(|| "–".to_owned()),
+        detail: language.of([chinese, english]).to_owned(),
+        since: moment(finding.first_seen),
+        count: finding.count,
+        severity: language.of(finding.severity.name()),
+        state: language.of(finding.state.name()),
+        articles: finding.articles.join(", "),
+        evidence: evidence(&finding.evidence, language),
+    }
+}
+
+/// The first pieces, and how many there are.
+fn evidence(all: &[Evidence], language: Language) -> String {
+    let told: Vec<String> = all
+        .iter()
+        .take(3)
+        .map(|one| match one {
+            Evidence::Record { seq, .. } => format!("#{seq}"),
+            Evidence::File { path, hash } => {
+                format!("{path} ({})", hash.get(..12).unwrap_or(hash))
+            }
+            Evidence::Place { place } => place.clone(),
+        })
+        .collect();
+    let more = all.len().saturating_sub(told.len());
+    let said = told.join(", ");
+    match more {
+        0 => said,
+        more => match language {
+            Language::Chinese => format!("{said} 等{}条", all.len()),
+            Language::English => format!("{said} and {more} more"),
+        },
+    }
+}
+
+fn untold(measures: &[Measure], language: Language) -> Vec<[String; 3]> {
+    let without = measures.iter().filter_map(|measure| Some((measure, measure.needs?)));
+    without
+        .map(|(measure, need)| {
+            [measure.id, language.of(measure.title), language.of(need.name())].map(str::to_owned)
+        })
+        .collect()
+}
+
+fn weights(language: Language) -> Vec<[String; 3]> {
+    let groups = WEIGHTS.iter();
+    groups
+        .map(|group| {
+            [
+                language.of(group.title).to_owned(),
+                group.weight.to_string(),
+                group.measures.join(", "),
+            ]
+        })
+        .collect()
+}
+
+fn inputs(report: &Report, language: Language) -> Vec<[String; 2]> {
+    let inputs = &report.inputs;
+    let input = |texts, said: String| [language.of(texts).to_owned(), said];
+    let none = || language.of(["无", "none"]).to_owned();
+    vec![
+        input(["策略内容哈希（SHA-256）", "policies (SHA-256)"], inputs.policies.clone()),
+        input(["规则版本", "version of the rules"], inputs.rules.clone()),
+        input(["首条记录时间", "first record"], inputs.records_began.map_or_else(none, moment)),
+        input(["末条记录序号", "last record"], inputs.last_record.to_string()),
+        input(["检查点", "checkpoint"], inputs.checkpoint.clone().unwrap_or_else(none)),
+        input(["指标口径版本", "version of the formulas"], report.evaluation.formulas.to_owned()),
+        input(["检测规则版本", "version of the detectors"], report.detectors.to_owned()),
+    ]
+}
+
+fn parameters(report: &Report) -> Vec<[String; 2]> {
+    let all = serde_json::to_value(report.thresholds).unwrap_or_default();
+    let pairs = all.as_object().into_iter().flatten();
+    pairs.map(|(name, value)| [name.clone(), value.to_string()]).collect()
+}

@@ -1,0 +1,72 @@
+//! How figures are written, in both languages.
+
+use crate::domain::Timestamp;
+use crate::supervision::measures::Measure;
+
+/// The language of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// 中文.
+    #[default]
+    Chinese,
+    /// English.
+    English,
+}
+
+impl Language {
+    /// The one of two texts, Chinese and English.
+    pub fn of<'t>(self, texts: [&'t str; 2]) -> &'t str {
+        let [chinese, english] = texts;
+        match self {
+            Self::Chinese => chinese,
+            Self::English => english,
+        }
+    }
+
+    /// As HTML names it.
+    pub fn tag(self) -> &'static str {
+        self.of(["zh-CN", "en"])
+    }
+}
+
+/// A share in ten-thousandths as percent with one decimal.
+pub(super) fn percent(value: u64) -> String {
+    let tenths = value.saturating_add(5) / 10;
+    format!("{}.{}%", tenths / 10, tenths % 10)
+}
+
+/// The value of a measure, or that it has none.
+pub(super) fn value(measure: &Measure) -> String {
+    measure.value.map_or_else(|| "n/a".to_owned(), percent)
+}
+
+/// What a measure was computed from.
+pub(super) fn parts(measure: &Measure) -> String {
+    let ratio = measure.ratio.as_ref();
+    ratio.map_or_else(|| "–".to_owned(), |r| format!("{} / {}", r.numerator, r.denominator))
+}
+
+/// A moment to the minute, in Asia/Shanghai.
+pub(super) fn moment(time: Timestamp) -> String {
+    let minutes = time.millis().div_euclid(60_000).saturating_add(8 * 60).rem_euclid(24 * 60);
+    format!("{} {:02}:{:02}", time.day(), minutes / 60, minutes % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_written_with_one_decimal() {
+        for (value, text) in [(0, "0.0%"), (6667, "66.7%"), (9995, "100.0%"), (10_000, "100.0%")] {
+            assert_eq!(percent(value), text);
+        }
+    }
+
+    #[test]
+    fn a_moment_is_that_of_the_city() {
+        let text = |moment_| moment(Timestamp::parse(moment_).unwrap());
+        assert_eq!(text("2026-11-27T16:05:59Z"), "2026-11-28 00:05");
+        assert_eq!(text("2026-11-27T15:59:59Z"), "2026-11-27 23:59");
+    }
+}

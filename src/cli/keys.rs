@@ -5,11 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand, builder::PossibleValuesParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::config::keys::{self, KeyPurpose, Keys};
-use crate::domain::{PersonId, Timestamp};
+use crate::domain::{PersonId, Role, Timestamp};
 use crate::net::jws::SigningKey;
 
 /// Make and list keys: the node's own, applications', operators'.
@@ -34,7 +35,7 @@ Examples:
   helan keys make --folder keys
   helan keys make --folder keys --purpose admin    # ends all admin tokens
   helan keys make --folder keys --purpose subject --id 2027    # a new epoch
-  helan keys admin --folder keys --name wang-li")]
+  helan keys admin --folder keys --name wang-li --role security")]
 pub struct KeysArgs {
     #[command(subcommand)]
     command: KeysCommand,
@@ -80,7 +81,10 @@ enum KeysCommand {
         #[arg(long)]
         folder: PathBuf,
     },
-    /// Print the admin token of an operator; whoever may read the node's keys can.
+    /// Print the admin token of an operator in one role; whoever may read the node's keys can.
+    ///
+    /// The roles are kept apart (三员分立): system reloads and purges; security freezes, thaws and judges
+    /// findings; audit reads everything and changes nothing. Give one person the token of one role.
     Admin {
         /// Folder of keys, as in the configuration.
         #[arg(long)]
@@ -88,6 +92,9 @@ enum KeysCommand {
         /// The operator's code, lower-case words joined by hyphens.
         #[arg(long, value_parser = |text: &str| PersonId::parse(text))]
         name: PersonId,
+        /// The role.
+        #[arg(long, value_parser = PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|name| Role::parse(&name).ok_or("no role")))]
+        role: Role,
     },
     /// Print the keys that verify checkpoints of a node's records, the newest first: give them to
     /// whoever is to check records without trusting the node.
@@ -139,9 +146,9 @@ pub fn run(args: &KeysArgs, now: Timestamp, out: &mut dyn Write) -> anyhow::Resu
             writeln!(out, "# Write this under `credentials` of the application.")?;
             writeln!(out, "- kind: key\n  id: {:?}\n  hash: {:?}", made.id, made.hash)?;
         }
-        KeysCommand::Admin { folder, name } => {
+        KeysCommand::Admin { folder, name, role } => {
             let keys = Keys::load(folder)?;
-            writeln!(out, "{}", crate::control::admin_token(&keys, name.as_str()))?;
+            writeln!(out, "{}", crate::control::admin_token(&keys, name.as_str(), *role))?;
         }
         KeysCommand::Verifier { config } => {
             for verifier in super::records::proof::verifiers(config)? {
@@ -226,6 +233,25 @@ mod tests {
         assert_eq!(listed.lines().count(), KeyPurpose::ALL.len() + 1);
         assert!(listed.contains("subject\t20261222t081500\n"), "{listed}");
         assert!(keys(&["make", "--folder", folder, "--purpose", "x"], "2026-12-22").is_err());
+    }
+
+    #[test]
+    fn a_token_is_printed_for_a_name_in_one_of_three_roles() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_str().unwrap();
+        keys(&["make", "--folder", folder], "2026-11-22T08:15:00Z").unwrap();
+        let admin = ["admin", "--folder", folder, "--name", "wang-li"];
+        let token =
+            |role: &str| keys(&[&admin[..], &["--role", role]].concat(), "2026-11-22T08:15:00Z");
+
+        let printed = ["system", "security", "audit"].map(|role| token(role).unwrap());
+
+        assert!(printed[1].starts_with("wang-li.security."), "{printed:?}");
+        let macs: std::collections::BTreeSet<_> =
+            printed.iter().map(|token| token.rsplit_once('.').unwrap().1).collect();
+        assert_eq!(macs.len(), 3);
+        assert!(token("all").is_err());
+        assert!(keys(&admin, "2026-11-22T08:15:00Z").is_err(), "a token without a role");
     }
 
     #[test]

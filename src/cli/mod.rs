@@ -53,12 +53,12 @@ enum Command {
     Explain(explain::Explain),
     Demo(demo::Demo),
     #[command(
-        after_help = "Examples:\n  helan keys make --folder /var/lib/helan/keys\n  helan keys credential --folder /var/lib/helan/keys\n  helan keys admin --folder /var/lib/helan/keys --name operator-1"
+        after_help = "Examples:\n  helan keys make --folder /var/lib/helan/keys\n  helan keys credential --folder /var/lib/helan/keys\n  helan keys admin --folder /var/lib/helan/keys --name operator-1 --role system"
     )]
     Keys(keys::KeysArgs),
     #[command(
         subcommand,
-        after_help = "Examples:\n  helan records query --records demo/records --outcome no-grant\n  helan records tail --records demo/records -f\nVerify them, and give one call to somebody who does not trust you:\n  helan records verify --config demo/helan.yaml --since checkpoint-of-last-week\n  helan records prove 019a… --config demo/helan.yaml --out call.json\n  helan records check-proof call.json --key gate-1/records+…"
+        after_help = "Examples:\n  helan records query --records demo/records --outcome no-grant\n  helan records tail --records demo/records -f\n  helan records rebuild --config /etc/helan/helan.yaml\nVerify them, and give one call to somebody who does not trust you:\n  helan records verify --config demo/helan.yaml --since checkpoint-of-last-week\n  helan records prove 019a… --config demo/helan.yaml --out call.json\n  helan records check-proof call.json --key gate-1/records+…"
     )]
     Records(records::Records),
     Report(report::ReportArgs),

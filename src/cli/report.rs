@@ -161,7 +161,7 @@ fn rules(config: &Config) -> anyhow::Result<(Zone, Rules)> {
 
 /// The origin, size and root hash of the records' tree, where there is a checkpoint.
 fn checkpoint(records: &Path) -> Option<String> {
-    let text = fs::read_to_string(records.join("checkpoint")).ok()?;
+    let text = fs::read_to_string(records.join("tree").join("checkpoint")).ok()?;
     let head: Vec<_> = text.lines().take(3).collect();
     (head.len() == 3).then(|| head.join(" "))
 }

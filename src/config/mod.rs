@@ -33,7 +33,7 @@ pub struct Config {
     pub policies: PathBuf,
     /// Folder of records.
     pub records: PathBuf,
-    /// Folder of freezes, the last good copy and the archive.
+    /// Folder of freezes, roll-ups, the last good copy and the archive.
     pub state: PathBuf,
     /// Folder of keys, one file per purpose and id.
     pub keys: PathBuf,

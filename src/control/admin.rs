@@ -2,11 +2,12 @@
 //!
 //! Every write is an event in the journal, done or refused.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,13 +21,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::access::Access;
+use super::console::{self, Console};
 use super::findings;
 use super::unproved::Unproved;
 use super::write::{self, Action};
 use crate::config::keys::Keys;
-use crate::domain::EntryId;
+use crate::domain::{EntryId, Zone};
 use crate::journal::{Clock, Journal};
 use crate::policy::reload::{Frozen, Reload};
+use crate::policy::{Rules, Sources};
 use crate::supervision::detect::Finding;
 use crate::supervision::measures::{Evaluation, Period};
 
@@ -63,6 +66,38 @@ pub struct Handles {
     pub findings: Box<dyn Fn() -> Vec<Finding> + Send + Sync>,
     /// The measures of a period, this year without one.
     pub measures: Measuring,
+    /// The policies in force.
+    pub sources: Box<dyn Fn() -> Arc<Sources> + Send + Sync>,
+    /// The Views in force, by zone.
+    pub views: Box<dyn Fn() -> Vec<InForce> + Send + Sync>,
+    /// What the codes of refusals mean.
+    pub refusals: BTreeMap<&'static str, Meaning>,
+    /// Answers given minus calls on record.
+    pub difference: Box<dyn Fn() -> i64 + Send + Sync>,
+}
+
+/// A View in force.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    /// The side of the gate.
+    pub zone: Zone,
+    /// Hash of its files.
+    pub hash: Arc<str>,
+    /// Rises with every swap.
+    pub generation: u64,
+    /// How many files it was made of.
+    pub files: usize,
+    /// The rules it follows.
+    pub rules: Arc<Rules>,
+}
+
+/// What the code of a refusal means, in English and Chinese.
+#[derive(Clone, Copy, Debug)]
+pub struct Meaning {
+    /// What happened.
+    pub text: [&'static str; 2],
+    /// What to do next.
+    pub remedy: [&'static str; 2],
 }
 
 /// Computes the measures of a period, this year without one.
@@ -91,14 +126,23 @@ pub struct Admin {
     pub handles: Handles,
     /// Writes that nobody proved.
     pub unproved: Unproved,
+    /// What the console remembers.
+    pub console: Console,
+    /// The node's name.
+    pub node: String,
+    /// Where records are kept.
+    pub records: PathBuf,
+    /// Where the files of earlier Views are kept.
+    pub state: PathBuf,
 }
 
 /// Serves admin calls over TCP until the task is ended.
 pub async fn serve(admin: Arc<Admin>, listener: TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                tokio::spawn(connection(Arc::clone(&admin), stream, Access::Tcp));
+            Ok((stream, peer)) => {
+                let access = Access::Tcp { from: peer.ip() };
+                tokio::spawn(connection(Arc::clone(&admin), stream, access));
             }
             Err(error) => pause(&error).await,
         }
@@ -167,6 +211,9 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
+    if console::holds(&path) {
+        return console::answer(admin, access, request).await;
+    }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     match path.as_str() {
         "/healthz" if reads => text(StatusCode::OK, "ok\n"),
@@ -200,7 +247,7 @@ async fn answer(
         }
         _ => text(
             StatusCode::NOT_FOUND,
-            "GET /metrics /healthz /readyz /freezes /findings /measures /checkpoint /tile/…; POST /freeze /thaw /purge /reload /findings/{id}/{confirm,dismiss,order}\n",
+            "GET /metrics /healthz /readyz /freezes /checkpoint /tile/… /findings /measures /console/; POST /freeze /thaw /purge /reload /findings/{id}/{confirm,dismiss,order}\n",
         ),
     }
 }

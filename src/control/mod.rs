@@ -4,6 +4,8 @@ mod access;
 
 mod admin;
 
+mod console;
+
 mod findings;
 
 mod unproved;
@@ -12,6 +14,8 @@ mod write;
 
 pub use self::access::{Access, admin_token};
 pub use self::admin::{
-    Admin, Handles, Measuring, Readiness, Reloading, bind_socket, serve, serve_socket,
+    Admin, Handles, InForce, Meaning, Measuring, Readiness, Reloading, bind_socket, serve,
+    serve_socket,
 };
+pub use self::console::Console;
 pub use self::unproved::Unproved;

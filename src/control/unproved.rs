@@ -12,6 +12,9 @@ use crate::journal::{AdminWrite, Event};
 /// How long like attempts are counted together.
 const SPAN: Duration = Duration::from_secs(1);
 
+/// The code of a login that is not looked at, because too many failed.
+pub(super) const LIMITED: &str = "login-limited";
+
 /// What is counted together: what was tried, and why it was refused.
 type Kind = (Action, &'static str);
 
@@ -22,11 +25,9 @@ pub struct Unproved(Mutex<BTreeMap<Kind, u64>>);
 impl Unproved {
     /// Takes an attempt in. Gives it back if it is the first of its kind and has to be recorded now.
     pub(super) fn take(admin: &Arc<Admin>, action: Action, event: AdminWrite) -> Option<Event> {
-        let code = if event.outcome == super::access::MISSING {
-            super::access::MISSING
-        } else {
-            super::access::NOT_VALID
-        };
+        let known = [super::access::MISSING, LIMITED].into_iter();
+        let code = known.chain([super::access::NOT_VALID]).find(|code| event.outcome == **code);
+        let code = code.unwrap_or(super::access::NOT_VALID);
         let mut open = admin.unproved.lock();
         if let Some(more) = open.get_mut(&(action, code)) {
             *more = more.saturating_add(1);

@@ -1,4 +1,5 @@
-//! Writes: freeze, thaw, purge, reload, and what is said of findings. Each is proved first, then read, carried out and recorded.
+//! Writes: freeze, thaw, purge, reload, and what is said of findings, each for one role. A write is proved
+//! first, then read, carried out and recorded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +12,11 @@ use serde::Deserialize;
 use serde::de::Error as _;
 use uuid::Uuid;
 
-use super::access::{Access, MISSING, NotProved};
+use super::access::{Access, MISSING, Who};
 use super::admin::{Admin, typed};
 use super::findings;
 use super::unproved::Unproved;
-use crate::domain::{ApplicationId, EntryId, GrantId, OrganizationId};
+use crate::domain::{ApplicationId, EntryId, GrantId, OrganizationId, Role};
 use crate::journal::{AdminWrite, Event, Freeze};
 use crate::policy::reload::{self, Frozen};
 
@@ -32,13 +33,24 @@ pub(super) enum Action {
     Thaw,
     Purge,
     Reload,
+    /// Says that a finding is one.
     Confirm,
+    /// Says that a finding is none.
     Dismiss,
+    /// Orders that it be mended.
     Order,
+    /// Opens a session of the console.
+    Login,
+    /// Ends one.
+    Logout,
 }
 
+/// The code of a write by somebody whose role may not.
+pub(super) const ROLE: &str = "role-not-allowed";
+
 impl Action {
-    const ALL: [Self; 4] = [Self::Freeze, Self::Thaw, Self::Purge, Self::Reload];
+    /// Those that have a path of their own.
+    const CALLS: [Self; 4] = [Self::Freeze, Self::Thaw, Self::Purge, Self::Reload];
 
     /// What can be said of a finding.
     const SAID: [Self; 3] = [Self::Confirm, Self::Dismiss, Self::Order];
@@ -52,6 +64,27 @@ impl Action {
             Self::Confirm => "confirm",
             Self::Dismiss => "dismiss",
             Self::Order => "order",
+            Self::Login => "login",
+            Self::Logout => "logout",
+        }
+    }
+
+    /// Whether what it did can be seen on the page of what it was done to.
+    pub(super) fn shows(self) -> bool {
+        match self {
+            Self::Freeze | Self::Thaw | Self::Confirm | Self::Dismiss | Self::Order => true,
+            Self::Purge | Self::Reload | Self::Login | Self::Logout => false,
+        }
+    }
+
+    /// The one role that may; every role may log in and out.
+    pub(super) fn role(self) -> Option<Role> {
+        match self {
+            Self::Purge | Self::Reload => Some(Role::System),
+            Self::Freeze | Self::Thaw | Self::Confirm | Self::Dismiss | Self::Order => {
+                Some(Role::Security)
+            }
+            Self::Login | Self::Logout => None,
         }
     }
 
@@ -63,7 +96,7 @@ impl Action {
         {
             return Self::SAID.into_iter().find(|action| action.as_str() == said);
         }
-        Self::ALL.into_iter().find(|action| action.as_str() == name)
+        Self::CALLS.into_iter().find(|action| action.as_str() == name)
     }
 }
 
@@ -107,18 +140,21 @@ impl Order {
 
 /// What came of a write.
 pub(super) struct Done {
-    status: StatusCode,
-    code: &'static str,
-    text: String,
-    target: Option<String>,
-    reason: Option<String>,
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) text: String,
+    pub(super) target: Option<String>,
+    pub(super) reason: Option<String>,
     /// Whether something is other than before, so that the record must outlive an outage.
-    has_effect: bool,
+    pub(super) has_effect: bool,
+    /// The role that may, if this one may not.
+    pub(super) role: Option<Role>,
 }
 
 impl Done {
     pub(super) fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), target: None, reason: None, has_effect: false }
+        let text = text.into();
+        Self { status, code, text, target: None, reason: None, has_effect: false, role: None }
     }
 
     pub(super) fn effect(status: StatusCode, text: impl Into<String>) -> Self {
@@ -133,11 +169,12 @@ impl Done {
         Self { reason, ..self }
     }
 
-    fn event(&self, admin: &Admin, (action, by, transaction): (Action, &str, Uuid)) -> AdminWrite {
+    fn event(&self, admin: &Admin, (action, by, transaction): (Action, &Who, Uuid)) -> AdminWrite {
         AdminWrite {
             time: admin.journal.clamp(admin.clock.now()),
             transaction,
-            by: by.to_owned(),
+            by: by.name.clone(),
+            role: by.role,
             action: action.as_str().to_owned(),
             target: self.target.clone(),
             reason: self.reason.clone(),
@@ -178,18 +215,68 @@ pub(super) async fn write(
     let by = match access.writer(&admin.keys, request.headers()) {
         Ok(by) => by,
         // The body of a stranger is not even read.
-        Err(why) => return refuse(admin, action, why, transaction).await,
+        Err(why) => {
+            let done = Done::new(StatusCode::UNAUTHORIZED, why.code(), why.text());
+            refused(admin, action, &done, transaction).await;
+            return done.response(transaction);
+        }
     };
+    let done = match not_for(action, &by) {
+        Some(refused) => refused,
+        None => match body(request).await {
+            Ok(body) => carry_out(admin, &by.name, (action, &path), &body),
+            Err(done) => done,
+        },
+    };
+    record(admin, action, &by, done, transaction).await.response(transaction)
+}
+
+/// The whole body of a call, within bounds.
+pub(super) async fn body(request: Request<Incoming>) -> Result<Bytes, Done> {
     let body = Limited::new(request.into_body(), LARGEST).collect();
-    let done = match tokio::time::timeout(PATIENCE, body).await {
-        Ok(Ok(body)) => carry_out(admin, &by, (action, &path), &body.to_bytes()),
-        Ok(Err(_)) => not_valid("the body is too long or broke off"),
-        Err(_) => Done::new(StatusCode::REQUEST_TIMEOUT, "body-slow", "the body took too long"),
-    };
-    let event = Event::AdminWrite(done.event(admin, (action, &by, transaction)));
+    match tokio::time::timeout(PATIENCE, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => Err(not_valid("the body is too long or broke off")),
+        Err(_) => {
+            Err(Done::new(StatusCode::REQUEST_TIMEOUT, "body-slow", "the body took too long"))
+        }
+    }
+}
+
+/// Why somebody may not do this, if that is so.
+pub(super) fn not_for(action: Action, by: &Who) -> Option<Done> {
+    let needed = action.role().filter(|role| !by.may(*role))?;
+    let own = by.role.map_or("none", Role::as_str);
+    let text = format!(
+        "{} is for the role {needed}, and this token has the role {own}; the roles are kept apart, so have somebody with a token of that role do it",
+        action.as_str(),
+    );
+    Some(Done { role: Some(needed), ..Done::new(StatusCode::FORBIDDEN, ROLE, text) })
+}
+
+/// Puts a write on record before it is carried out; whether that could be done.
+pub(super) async fn note(
+    admin: &Admin,
+    action: Action,
+    by: &Who,
+    done: &Done,
+    transaction: Uuid,
+) -> bool {
+    let event = Event::AdminWrite(done.event(admin, (action, by, transaction)));
+    admin.journal.note(&event).durable().await.is_ok()
+}
+
+/// Puts a write on record, whatever came of it, and says if that has to wait.
+pub(super) async fn record(
+    admin: &Admin,
+    action: Action,
+    by: &Who,
+    mut done: Done,
+    transaction: Uuid,
+) -> Done {
+    let event = Event::AdminWrite(done.event(admin, (action, by, transaction)));
     let ticket =
         if done.has_effect { admin.journal.keep(&event) } else { admin.journal.note(&event) };
-    let mut done = done;
     if ticket.durable().await.is_err() {
         tracing::error!(%transaction, action = action.as_str(), "an admin write is not on record yet");
         if done.has_effect {
@@ -197,28 +284,29 @@ pub(super) async fn write(
         }
     }
     let (status, code) = (done.status.as_u16(), done.code);
+    let by = &by.name;
     tracing::info!(%transaction, by, action = action.as_str(), status, code, "admin write");
-    done.response(transaction)
+    done
 }
 
-async fn refuse(
-    admin: &Arc<Admin>,
-    action: Action,
-    why: NotProved,
-    transaction: Uuid,
-) -> Response<Full<Bytes>> {
-    let done = Done::new(StatusCode::UNAUTHORIZED, why.code(), why.text());
-    let event = done.event(admin, (action, "unproved", transaction));
+/// Puts on record that somebody who is not proved tried something.
+pub(super) async fn refused(admin: &Arc<Admin>, action: Action, done: &Done, transaction: Uuid) {
+    let nobody = Who { name: "unproved".to_owned(), role: None };
+    let event = done.event(admin, (action, &nobody, transaction));
     if let Some(first) = Unproved::take(admin, action, event) {
         tracing::warn!(%transaction, action = action.as_str(), code = done.code, "admin write refused");
         if admin.journal.note(&first).durable().await.is_err() {
             tracing::error!(%transaction, "the refusal of an admin write could not be recorded");
         }
     }
-    done.response(transaction)
 }
 
-fn carry_out(admin: &Admin, by: &str, (action, path): (Action, &str), body: &[u8]) -> Done {
+pub(super) fn carry_out(
+    admin: &Admin,
+    by: &str,
+    (action, path): (Action, &str),
+    body: &[u8],
+) -> Done {
     match action {
         Action::Confirm | Action::Dismiss | Action::Order => {
             findings::say(admin, action, path, body)
@@ -251,6 +339,8 @@ fn carry_out(admin: &Admin, by: &str, (action, path): (Action, &str), body: &[u8
                 "send {\"kind\": \"entry|grant|application|organization\", \"id\": …, \"reason\": …} and nothing else",
             ),
         },
+        // Sessions are the console's own.
+        Action::Login | Action::Logout => not_valid("this is done in the console only"),
     }
 }
 

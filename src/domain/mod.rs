@@ -14,6 +14,7 @@ mod interface;
 mod mask;
 mod organization;
 mod personal;
+mod role;
 mod standing;
 mod thresholds;
 mod time;
@@ -42,6 +43,7 @@ pub use self::organization::{
     Secret, Steward, Upstream, UpstreamCredential, UpstreamProtocol,
 };
 pub use self::personal::Personal;
+pub use self::role::Role;
 pub use self::thresholds::Thresholds;
 pub use self::time::{Term, Timestamp};
 pub use self::uscc::Uscc;

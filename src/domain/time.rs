@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,10 +47,15 @@ impl Timestamp {
 
     /// The calendar day in Asia/Shanghai.
     pub fn day(self) -> Date {
+        self.local().date()
+    }
+
+    /// Day and clock in Asia/Shanghai.
+    pub fn local(self) -> DateTime {
         jiff::Timestamp::from_millisecond(self.0)
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
             .to_zoned(TimeZone::fixed(SHANGHAI))
-            .date()
+            .datetime()
     }
 
     /// This much later, in milliseconds.

@@ -37,7 +37,7 @@ pub use self::limit::{Limiters, RateKey};
 pub use self::metrics::{Ending, Metrics};
 pub use self::prepare::{PrepareError, Prepared, PreparedView, Tools};
 pub use self::record::{Folds, Hidden, Recorder, Trail};
-pub use self::refusal::{Blame, Refusal, table};
+pub use self::refusal::{Blame, Described, Refusal, meanings, table};
 pub use self::request::Inbound;
 pub use self::route::{Target, Use, normalize, route};
 pub use self::worker::{Held, Node, Side, Worker};

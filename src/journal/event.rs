@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::call::{Decided, Finished};
-use crate::domain::{ApplicationId, OrganizationId, Timestamp, Zone};
+use crate::domain::{ApplicationId, OrganizationId, Role, Timestamp, Zone};
 
 /// One event. In its line it follows `seq` and `node`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub enum Event {
     Frozen(Freeze),
     /// Something was freed again.
     Thawed(Freeze),
-    /// Somebody changed something through the admin interface.
+    /// Somebody did something through the admin interface.
     AdminWrite(AdminWrite),
     /// Records whose time is over are about to be deleted.
     Retired(Retired),
@@ -245,7 +245,8 @@ pub struct Freeze {
     pub reason: Option<String>,
 }
 
-/// Somebody changed something through the admin interface.
+/// Somebody did something through the admin interface: changed something, tried to, or looked at what
+/// is on record of others (action `view`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdminWrite {
     /// When.
@@ -254,6 +255,9 @@ pub struct AdminWrite {
     pub transaction: Uuid,
     /// Who did it: the name of a token, or the user of the socket.
     pub by: String,
+    /// In which role; none over the socket, and none if nobody was proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// What was done.
     pub action: String,
     /// To what.

@@ -49,7 +49,7 @@ pub use self::event::{
     Started, Stopped, Uncounted, ViewSwapped,
 };
 pub use self::open::{JournalError, JournalOptions, Keep};
-pub use self::read::{ReadError, Reader, Record};
+pub use self::read::{ReadError, Reader, Record, SegmentFile, segments};
 pub use self::recover::{Cut, Recovery};
 pub use self::reservation::{OpenCall, Reservation, Spent, Undo};
 pub use self::room::BudgetUse;
@@ -204,7 +204,7 @@ impl Journal {
         self.thread.orders.stop();
         // The keeper of segments was started last; what it records comes before the end.
         let mut threads = std::mem::take(&mut *lock(&self.thread.handles));
-        threads.pop().map_or((), join);
+        threads.pop().into_iter().for_each(join);
         self.shared.settle_uncounted();
         self.shared.keep(&Event::Stopped(Stopped { time: self.shared.now() }));
         self.shared.queue.close();

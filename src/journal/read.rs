@@ -95,6 +95,8 @@ pub struct Reader {
     current: Option<(u64, PathBuf, Lines)>,
     later: VecDeque<(u64, PathBuf)>,
     expected: Option<u64>,
+    /// What comes before this number is passed over.
+    from: u64,
     /// A record that a complaint came before.
     held: Option<Record>,
 }
@@ -123,7 +125,8 @@ impl Reader {
 
     fn listed(folder: &Path) -> io::Result<Self> {
         let later = segment::list(folder)?.into();
-        Ok(Self { folder: folder.to_owned(), current: None, later, expected: None, held: None })
+        let folder = folder.to_owned();
+        Ok(Self { folder, current: None, later, expected: None, from: 0, held: None })
     }
 
     /// Reads a folder from the place where `time` began: all that was written since, and not much
@@ -144,12 +147,19 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Reads a folder from the segment that holds this number, or would; earlier ones come with it.
+    /// Reads a folder from this number on; segments before the one that holds it are not opened.
     pub fn from_seq(folder: &Path, seq: u64) -> io::Result<Self> {
-        let mut reader = Self::open(folder)?;
+        let mut reader = Self::listed(folder)?;
         let begun = reader.later.partition_point(|(first, _)| *first <= seq);
         reader.later.drain(..begun.saturating_sub(1));
+        reader.from = seq;
         Ok(reader)
+    }
+
+    /// The first number in a folder and when it was written; none if there is no record that can be read.
+    pub fn begins(folder: &Path) -> io::Result<Option<(u64, Timestamp)>> {
+        let first = segment::list(folder)?.into_iter().next();
+        Ok(first.and_then(|(first, path)| Some((first, head(&path)?.time))))
     }
 
     /// Reads the last segments of a folder, at least `count` records if there are so many.
@@ -172,6 +182,10 @@ impl Reader {
         };
         if next.is_some_and(|next| frame.seq >= next) {
             // Written and never confirmed; the next segment has these numbers.
+            return Ok(Look::Again);
+        }
+        if frame.seq < self.from {
+            self.expected = Some(frame.seq.saturating_add(1));
             return Ok(Look::Again);
         }
         let record = Record { seq: frame.seq, json: frame.json.to_vec() };
@@ -278,4 +292,26 @@ impl Iterator for Reader {
             }
         }
     }
+}
+
+/// A file of records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentFile {
+    /// The number of its first record.
+    pub first: u64,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+impl SegmentFile {
+    /// When it was started, if that can be read.
+    pub fn begun(&self) -> Option<Timestamp> {
+        head(&self.path).map(|head| head.time)
+    }
+}
+
+/// The files of a folder of records, the oldest first.
+pub fn segments(folder: &Path) -> io::Result<Vec<SegmentFile>> {
+    let all = segment::list(folder)?;
+    Ok(all.into_iter().map(|(first, path)| SegmentFile { first, path }).collect())
 }

@@ -12,7 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::parts::{Built, Parts};
 use super::supervise::Following;
 use crate::config::Config;
-use crate::control::{self, Admin, Handles};
+use crate::control::{self, Admin, Handles, Meaning};
+use crate::gateway::Described;
 use crate::gateway::listen::Listening;
 use crate::policy::reload::{Cause, Reload};
 
@@ -37,7 +38,7 @@ impl Control {
         listening: &Held,
     ) -> anyhow::Result<Self> {
         let Built { parts, reload } = built;
-        let admin = Arc::new(admin(&parts, &reload, listening));
+        let admin = Arc::new(admin(&parts, &reload, listening, config));
         let address = config.admin.address;
         let listener = runtime
             .block_on(TcpListener::bind(address))
@@ -66,10 +67,11 @@ pub(super) fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
-fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held) -> Admin {
+fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held, config: &Config) -> Admin {
     let (paged, purged, asked) = (Arc::clone(parts), Arc::clone(parts), Arc::clone(parts));
     let (again, listening) = (Arc::clone(reload), Arc::clone(listening));
-    let held = Arc::clone(parts);
+    let (held, read) = (Arc::clone(parts), Arc::clone(parts));
+    let (viewed, compared) = (Arc::clone(parts), Arc::clone(parts));
     let (found, measured) = (Arc::clone(parts), Arc::clone(parts));
     Admin {
         keys: Arc::clone(&parts.keys),
@@ -91,8 +93,21 @@ fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held) -> Admin {
             knows: Box::new(move |what| asked.knows(what)),
             findings: Box::new(move || found.findings()),
             measures: Box::new(move |period| measured.measures(period)),
+            sources: Box::new(move || read.sources()),
+            views: Box::new(move || viewed.views()),
+            refusals: crate::gateway::meanings()
+                .map(|described| {
+                    let Described { code, text, remedy, .. } = described;
+                    (code, Meaning { text, remedy })
+                })
+                .collect(),
+            difference: Box::new(move || compared.difference()),
         },
         unproved: control::Unproved::default(),
+        console: control::Console::default(),
+        node: parts.node.name.clone(),
+        records: config.records.clone(),
+        state: config.state.clone(),
     }
 }
 

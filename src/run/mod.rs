@@ -118,6 +118,7 @@ impl Running {
         self.parts.figures.bring_in(&self.parts.sides);
         self.parts.close_folds(i64::MAX);
         self.parts.journal.close();
+        self.parts.follower.finish(self.drain);
         tracing::info!("stopped");
     }
 }

@@ -18,7 +18,7 @@ use crate::cache::Cache;
 use crate::config::keys::{KeyPurpose, Keys};
 use crate::config::problem::{BadConfiguration, Problem};
 use crate::config::{Config, ZoneConfig};
-use crate::control::Readiness;
+use crate::control::{InForce, Readiness};
 use crate::domain::{Timestamp, Zone};
 use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
@@ -28,7 +28,9 @@ use crate::policy::folder::Reader;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
-use crate::supervision::{JournalMetrics, SupervisionGauges, TermMetrics, Watch};
+use crate::supervision::{
+    Followed, Follower, JournalMetrics, LagMetrics, SupervisionGauges, TermMetrics, Watch,
+};
 use crate::upstream::Shared;
 
 /// Everything that lives as long as the process.
@@ -41,6 +43,8 @@ pub(super) struct Parts {
     pub(super) journal: Journal,
     pub(super) journal_metrics: JournalMetrics,
     terms: TermMetrics,
+    pub(super) follower: Follower,
+    lag_metrics: LagMetrics,
     pub(super) figures: Figures,
     pub(super) readiness: Arc<Readiness>,
     pub(super) upstreams: Arc<Shared>,
@@ -86,6 +90,7 @@ impl Parts {
         let registry = Registry::new();
         let metrics = Arc::new(Metrics::register(&registry)?);
         let journal_metrics = JournalMetrics::register(&registry)?;
+        let lag_metrics = LagMetrics::register(&registry)?;
         let gauges = SupervisionGauges::register(&registry)?;
         let terms = TermMetrics::register(&registry, options.clock.clone())?;
         let figures = Figures::register(&registry, options.clock.now())?;
@@ -108,6 +113,8 @@ impl Parts {
         if let Some(cut) = &recovery.cut {
             tracing::warn!(segment = %cut.segment, bytes = cut.bytes, "a torn tail was cut");
         }
+        let follower = Follower::start(&journal, followed(config, &options.clock))
+            .context("the thread of the roll-ups cannot be started")?;
         let node = Arc::new(Node {
             name: config.node.clone(),
             clock: options.clock.clone(),
@@ -143,6 +150,8 @@ impl Parts {
             journal,
             journal_metrics,
             terms,
+            follower,
+            lag_metrics,
             figures,
             readiness: Arc::default(),
             upstreams,
@@ -327,6 +336,36 @@ impl Parts {
         }
     }
 
+    /// The Views in force.
+    pub(super) fn views(&self) -> Vec<InForce> {
+        let of = |(zone, side): (&Zone, &Arc<Side>)| {
+            let view = Arc::clone(&side.view());
+            InForce {
+                zone: *zone,
+                hash: Arc::clone(&view.view.hash),
+                generation: view.view.generation,
+                files: view.view.files.len(),
+                rules: Arc::clone(&view.view.rules),
+            }
+        };
+        self.sides.iter().map(of).collect()
+    }
+
+    /// Answers given minus calls on record.
+    pub(super) fn difference(&self) -> i64 {
+        self.figures.bring_in(&self.sides);
+        let (answered, folded) = self.answered();
+        crate::supervision::difference(&self.journal, answered, folded)
+    }
+
+    /// How many answers were given, and how many of them are only counted.
+    fn answered(&self) -> (u64, u64) {
+        (
+            self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum(),
+            self.sides.values().map(|side| side.recorder.folds.counted()).sum(),
+        )
+    }
+
     /// Writes the counts of refusals that are only counted.
     pub(super) fn close_folds(&self, before: i64) {
         for side in self.sides.values() {
@@ -341,14 +380,13 @@ impl Parts {
             self.gauges.update(scene, &crate::supervision::detect::findings(scene));
         });
         self.figures.update(&self.upstreams, &self.readiness);
-        let answered =
-            self.sides.values().map(|side| side.recorder.zone_metrics.answered.get()).sum();
-        let folded = self.sides.values().map(|side| side.recorder.folds.counted()).sum();
+        self.lag_metrics.update(self.follower.lag());
+        let answered = self.answered();
         crate::supervision::page(
             &self.registry,
             &self.journal_metrics,
             &self.journal,
-            (answered, folded),
+            answered,
             self.clock.now(),
         )
     }
@@ -370,6 +408,10 @@ fn side(
         address_rate: served.address_rate,
         origins: served.origins.clone(),
     }
+}
+
+fn followed(config: &Config, clock: &Clock) -> Followed {
+    Followed { records: config.records.clone(), state: config.state.clone(), clock: clock.clone() }
 }
 
 fn journal_options(

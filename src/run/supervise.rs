@@ -16,6 +16,9 @@ use crate::supervision::measures::{self, Evaluation, Period};
 /// How often the journal is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// How much it gives way: every thread of the path comes first.
+const NICE: i32 = 10;
+
 /// Looks between two rounds of all detectors: a minute.
 const ROUND: u32 = 240;
 
@@ -63,9 +66,14 @@ impl Following {
     pub(super) fn start(parts: &Arc<Parts>, records: PathBuf) -> std::io::Result<Self> {
         let over = Arc::new(AtomicBool::new(false));
         let (parts, ends) = (Arc::clone(parts), Arc::clone(&over));
-        let thread = std::thread::Builder::new()
-            .name("helan-detect".to_owned())
-            .spawn(move || follow(&parts, &records, &ends))?;
+        let thread =
+            std::thread::Builder::new().name("helan-detect".to_owned()).spawn(move || {
+                // Without it the path only has more company.
+                if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+                    tracing::debug!(%error, "the thread of the detectors keeps its priority");
+                }
+                follow(&parts, &records, &ends);
+            })?;
         Ok(Self { over, thread: Some(thread) })
     }
 }

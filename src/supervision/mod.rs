@@ -7,6 +7,7 @@ mod gauges;
 
 pub mod measures;
 
+mod follow;
 mod page;
 mod pressure;
 mod query;
@@ -19,8 +20,9 @@ mod store;
 mod terms;
 mod watch;
 
+pub use self::follow::{Followed, Follower, Lag};
 pub use self::gauges::SupervisionGauges;
-pub use self::page::{JournalMetrics, page};
+pub use self::page::{JournalMetrics, LagMetrics, difference, page};
 pub use self::query::{
     Cell, Filter, FreshDay, Freshness, GrantUse, Group, ItemUse, MatterUse, OperatorDay, Period,
     Point, Rollups,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Encoder as _, Gauge, IntCounter, IntGauge, Registry, TextEncoder};
 
+use super::follow::Lag;
 use super::pressure::Pressure;
 use crate::domain::Timestamp;
 use crate::journal::Journal;
@@ -94,7 +95,6 @@ impl JournalMetrics {
         self.pending.set(signed(stats.pending));
         self.sync_seconds.set(Duration::from_micros(stats.sync_us).as_secs_f64());
         self.healthy.set(i64::from(stats.healthy));
-        let recorded = stats.finished.saturating_add(stats.uncounted).saturating_add(folded);
         self.provable.set(i64::from(journal.is_unprovable().is_none()));
         if let Some(latest) = journal.checkpoint() {
             let size = latest.checkpoint.size;
@@ -104,9 +104,47 @@ impl JournalMetrics {
             let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
             self.checkpoint_age.set(age.as_secs_f64());
         }
-        self.difference.set(signed(answered).saturating_sub(signed(recorded)));
+        self.difference.set(difference(journal, answered, folded));
         self.pressure.update(journal, &stats);
     }
+}
+
+/// How far the roll-ups are behind, brought up to date when the page is read.
+#[derive(Debug)]
+pub struct LagMetrics {
+    events: IntGauge,
+    seconds: Gauge,
+}
+
+impl LagMetrics {
+    /// Makes and registers them.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let events = IntGauge::new(
+            "helan_supervision_lag_events",
+            "Durable events that are not in the roll-ups yet.",
+        )?;
+        let seconds = Gauge::new(
+            "helan_supervision_lag_seconds",
+            "How long the roll-ups have been behind the journal; 0 while nothing is missing.",
+        )?;
+        registry.register(Box::new(events.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        Ok(Self { events, seconds })
+    }
+
+    /// Sets them.
+    pub fn update(&self, lag: Lag) {
+        self.events.set(signed(lag.events));
+        let millis = u64::try_from(lag.millis).unwrap_or(0);
+        self.seconds.set(Duration::from_millis(millis).as_secs_f64());
+    }
+}
+
+/// Answers given minus calls on record; it returns to 0 when the gateway is idle.
+pub fn difference(journal: &Journal, answered: u64, folded: u64) -> i64 {
+    let stats = journal.stats();
+    let recorded = stats.finished.saturating_add(stats.uncounted).saturating_add(folded);
+    signed(answered).saturating_sub(signed(recorded))
 }
 
 fn raise(counter: &IntCounter, to: u64) {

@@ -55,6 +55,7 @@ pub fn rebuild(
     let draft = state.join(DRAFT);
     store::discard(&draft)?;
     let unreadable = |cause| RebuildError::Records { folder: records.to_owned(), cause };
+    let begins = Reader::begins(records).map_err(unreadable)?;
     let reader = Reader::open(records).map_err(unreadable)?;
     let mut store = Store::open(&draft, Care::Draft)?;
     let mut fold = store.resume()?;
@@ -76,6 +77,9 @@ pub fn rebuild(
         }
     }
     store.add(&fold.take_batch())?;
+    if let Some((_, time)) = begins.filter(|(first, _)| *first > 1) {
+        store.begin_after(time)?;
+    }
     store.close()?;
     let path = state.join(store::FILE);
     store::discard(&path)?;

@@ -116,3 +116,27 @@ impl Watch {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_down_is_taken_up_only_where_it_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let usual = Thresholds::default();
+        let watch = Watch::open(folder.path(), usual, 0);
+        watch.ledger().skip(7);
+        watch.store().unwrap();
+
+        assert_eq!(Watch::open(folder.path(), usual, 7).seq(), 7);
+        // Of other records, of other parameters, or torn: everything is read again.
+        assert_eq!(Watch::open(folder.path(), usual, 6).seq(), 0);
+        let strict = Thresholds { probe_calls: 1, ..usual };
+        assert_eq!(Watch::open(folder.path(), strict, 7).seq(), 0);
+        let kept = folder.path().join("detectors.json");
+        let text = std::fs::read(&kept).unwrap();
+        std::fs::write(&kept, &text[..text.len() / 2]).unwrap();
+        assert_eq!(Watch::open(folder.path(), usual, 7).seq(), 0);
+    }
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Shown;
+use crate::domain::Role;
 
 /// One call and how it ends.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +28,7 @@ pub(super) enum Chapter {
     Opening,
     Sharing,
     Operator,
+    Supervision,
     Local,
 }
 
@@ -37,6 +39,7 @@ impl Chapter {
             Self::Opening => "The public calls · 公众调用（开放平台）",
             Self::Sharing => "Departments call · 部门调用（共享平台）",
             Self::Operator => "The operator freezes and thaws · 运行人员冻结与解冻",
+            Self::Supervision => "What supervision finds · 监管发现",
             Self::Local => "On this machine · 本机命令",
         }
     }
@@ -58,6 +61,7 @@ pub(super) fn all(shown: &Shown, program: &Path) -> Vec<Call> {
     under(Chapter::Opening, open_calls(shown))
         .chain(under(Chapter::Sharing, sharing_calls(shown)))
         .chain(under(Chapter::Operator, freeze_calls(shown)))
+        .chain(under(Chapter::Supervision, supervision_calls(shown, program)))
         .chain(under(Chapter::Local, local_calls(shown, program)))
         .collect()
 }
@@ -129,6 +133,15 @@ fn open_calls(shown: &Shown) -> Vec<Call> {
             open(shown, "/civil-affairs/care-homes"),
             (200, None),
             ("A CSV file, every item of which is open.", "CSV 文件，每一项都已开放。"),
+        ),
+        call(
+            "open-personal",
+            open(shown, "/human-resources/job-offers"),
+            (200, None),
+            (
+                "A department left a mobile number in an open entry: it is counted, and found (V-21).",
+                "部门在开放目录中误留手机号：计数并被监管发现（V-21）。",
+            ),
         ),
         call(
             "file-not-whole",
@@ -270,10 +283,11 @@ fn sharing_calls(shown: &Shown) -> Vec<Call> {
 }
 
 fn freeze_calls(shown: &Shown) -> Vec<Call> {
+    let token = shown.admin_tokens.get(&Role::Security).map_or("", String::as_str);
     let admin = |action: &str, body: &str| {
         format!(
             "curl -sS -i -X POST -H {} -d {} {}",
-            quote(&format!("Authorization: Bearer {}", shown.admin_token)),
+            quote(&format!("Authorization: Bearer {token}")),
             quote(body),
             quote(&format!("{}/{action}", shown.admin)),
         )
@@ -295,6 +309,81 @@ fn freeze_calls(shown: &Shown) -> Vec<Call> {
         ),
         call("thaw", admin("thaw", order), (200, None), ("Freed again.", "解除冻结。")),
         call("thawed", again(), (200, None), ("And it works as before.", "恢复如常。")),
+    ]
+}
+
+/// Calls that detectors speak up about, and where what they say is read.
+#[expect(clippy::too_many_lines, reason = "one part after the other, nothing to share")]
+fn supervision_calls(shown: &Shown, program: &Path) -> Vec<Call> {
+    let repeated = |command: &str, times: u32| {
+        format!("for i in $(seq 10 {}); do {command}; echo; done", times.saturating_add(9))
+    };
+    let beyond = certified(
+        shown,
+        "human-resources/insurance-registration",
+        "/market/enterprises?phone=13895001234",
+        "",
+    );
+    // The shell puts the number in: the quotes around the address are left for it.
+    let probing = certified(
+        shown,
+        "health/birth-issue",
+        "/police/population-check?id_no=6401041990010100NUMBER&name=%E5%BC%A0%E4%B8%89",
+        "-H 'Helan-Matter: \"birth-certificate-issue\"' -H 'Helan-Operator: operator-7' ",
+    )
+    .replace("NUMBER", "'$i'");
+    let findings = format!("curl -sS {}", quote(&format!("{}/findings", shown.admin)));
+    let config = shown.records.with_file_name("helan.yaml");
+    let page = shown.records.with_file_name("report.html");
+    let (config, page) = (quote(&config.display().to_string()), quote(&page.display().to_string()));
+    let year = crate::journal::Clock::system().now().day().year();
+    let report = format!(
+        "{} report --year {year} --config {config} --out {page} && ls -l {page}",
+        quote(&program.display().to_string())
+    );
+    vec![
+        call(
+            "beyond-the-grant",
+            repeated(&beyond, 12),
+            (403, Some("item-not-granted")),
+            (
+                "An application that keeps asking for what it was not granted is found (V-14).",
+                "反复超授权调用的应用系统会被发现（V-14）。",
+            ),
+        ),
+        call(
+            "probing",
+            repeated(&probing, 24),
+            (200, None),
+            (
+                "Guessing identity numbers is found by how little it finds (V-16).",
+                "批量试探身份号码会因查无结果过多而被发现（V-16）。",
+            ),
+        ),
+        Call {
+            status: None,
+            ..call(
+                "findings",
+                findings,
+                (0, None),
+                (
+                    "Everything found, with its evidence; also what policies breach.",
+                    "全部发现及证据，含策略中的违规。",
+                ),
+            )
+        },
+        Call {
+            status: None,
+            ..call(
+                "report",
+                report,
+                (0, None),
+                (
+                    "The yearly evaluation as a page that prints (§30).",
+                    "年度评估报告，可打印（办法第三十条）。",
+                ),
+            )
+        },
     ]
 }
 

@@ -21,7 +21,7 @@ use self::calls::Call;
 use self::certificates::Authority;
 use crate::cli::private;
 use crate::config::keys::{self, KeyPurpose, Keys};
-use crate::domain::{Credential, Organization};
+use crate::domain::{Credential, Organization, Role};
 use crate::journal::Clock;
 use crate::net::jws::SigningKey;
 
@@ -97,8 +97,9 @@ struct Shown {
     applications: BTreeMap<String, Application>,
     upstreams: BTreeMap<String, String>,
     calls: Vec<Call>,
-    #[serde(skip)]
-    admin_token: String,
+    console: String,
+    /// One of each role.
+    admin_tokens: BTreeMap<Role, String>,
 }
 
 /// The credentials of one application.
@@ -142,7 +143,11 @@ pub fn run(demo: &Demo, out: &mut dyn Write) -> anyhow::Result<()> {
             })
             .collect(),
         calls: Vec::new(),
-        admin_token: crate::control::admin_token(&loaded, "demo"),
+        console: format!("http://{}/console/", ports.address(2)),
+        admin_tokens: Role::ALL
+            .into_iter()
+            .map(|role| (role, crate::control::admin_token(&loaded, "demo", role)))
+            .collect(),
     };
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     shown.calls = calls::all(&shown, &program);
@@ -286,6 +291,15 @@ fn stand_ins(ports: Ports) -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(runtime)
 }
 
+/// What a role is called in Chinese.
+fn called(role: Role) -> &'static str {
+    match role {
+        Role::System => "系统管理员",
+        Role::Security => "安全管理员",
+        Role::Audit => "审计管理员",
+    }
+}
+
 fn print(shown: &Shown, dir: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let paint = |code: &str, text: &str| {
@@ -297,6 +311,10 @@ fn print(shown: &Shown, dir: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "  admin        管理接口  {}", shown.admin)?;
     writeln!(out, "  settings     节点配置  {}", dir.join("helan.yaml").display())?;
     writeln!(out, "  log          运行日志  {}", dir.join("log").display())?;
+    writeln!(out, "  console      监管页面  {}", shown.console)?;
+    for (role, token) in &shown.admin_tokens {
+        writeln!(out, "    {:<10} {}  {token}", role.as_str(), called(*role))?;
+    }
     let mut chapter = None;
     for call in &shown.calls {
         if chapter != Some(call.chapter) {

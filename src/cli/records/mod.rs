@@ -1,4 +1,4 @@
-//! `helan records tail` and `helan records query`: what the records say, to people and programs.
+//! `helan records tail`, `query` and `rebuild`: what the records say, to people and programs.
 
 mod counted;
 
@@ -7,6 +7,8 @@ pub mod export;
 mod progress;
 
 pub(super) mod proof;
+
+mod rebuild;
 
 pub mod subject;
 
@@ -24,6 +26,7 @@ use self::counted::Counted;
 use self::export::ExportArgs;
 use self::progress::Progress;
 use self::proof::{CheckProofArgs, ProveArgs, VerifyArgs};
+pub use self::rebuild::RebuildArgs;
 use self::subject::{Search, SubjectArgs};
 use self::text::{CallLine, Content, HEADING};
 pub use super::places::Folder;
@@ -31,6 +34,7 @@ use crate::config::problem::BadConfiguration;
 use crate::domain::{EntryId, GrantId, OrganizationId, Timestamp};
 use crate::journal::tree::{NoEvidence, NotProved};
 use crate::journal::{ALLOWED, Decided, Event, Finished, ReadError, Reader, Record, began};
+use crate::supervision::RebuildError;
 
 /// How long a following `tail` waits before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -60,6 +64,8 @@ pub enum Records {
     CheckProof(CheckProofArgs),
     /// Calls and other events as a Parquet file.
     Export(ExportArgs),
+    /// The roll-ups anew, from the records.
+    Rebuild(RebuildArgs),
 }
 
 /// Shows what was asked for.
@@ -71,6 +77,7 @@ pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> 
         Records::Prove(args) => proof::prove(args, out),
         Records::CheckProof(args) => proof::check(args, out),
         Records::Export(args) => export::export(args, out),
+        Records::Rebuild(args) => rebuild::rebuild(args, out),
     }
 }
 
@@ -187,6 +194,9 @@ pub enum RecordsError {
         #[source]
         cause: io::Error,
     },
+    /// The roll-ups could not be built.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
     /// What could be read was shown, but not all could be.
     #[error("the records are not sound; first problems:\n{}", .0.join("\n"))]
     Unsound(Vec<String>),
@@ -513,6 +523,7 @@ fn sound(record: Result<Record, ReadError>, problems: &mut Vec<String>) -> Optio
     }
 }
 
-fn finish(problems: Vec<String>) -> Result<(), RecordsError> {
+fn finish(mut problems: Vec<String>) -> Result<(), RecordsError> {
+    problems.truncate(REPORTED);
     if problems.is_empty() { Ok(()) } else { Err(RecordsError::Unsound(problems)) }
 }

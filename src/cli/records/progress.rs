@@ -31,16 +31,24 @@ impl Progress {
     #[expect(clippy::disallowed_methods, reason = "a span that is measured, never recorded time")]
     pub(super) fn at(&mut self, time: impl FnOnce() -> Option<Timestamp>) {
         self.records = self.records.saturating_add(1);
-        let Some(next) = self.next else { return };
-        if !self.records.is_multiple_of(STRIDE) || Instant::now() < next {
+        let is_due = self.records.is_multiple_of(STRIDE)
+            && self.next.is_some_and(|next| Instant::now() >= next);
+        if is_due && let Some(time) = time() {
+            self.come_to(self.records, time);
+        }
+    }
+
+    /// So many records were read, the last of which happened then.
+    #[expect(clippy::disallowed_methods, reason = "a span that is measured, never recorded time")]
+    pub(super) fn come_to(&mut self, records: u64, time: Timestamp) {
+        let now = Instant::now();
+        if self.next.is_none_or(|next| now < next) {
             return;
         }
-        self.next = Some(Instant::now() + EVERY);
-        if let Some(time) = time() {
-            self.has_spoken = true;
-            // Nothing depends on its being seen.
-            drop(write!(io::stderr(), "\r{} records read, at {time} ", self.records));
-        }
+        self.next = Some(now + EVERY);
+        self.has_spoken = true;
+        // Nothing depends on its being seen.
+        drop(write!(io::stderr(), "\r{records} records read, at {time} "));
     }
 }
 

@@ -86,7 +86,11 @@ impl fmt::Display for Content<'_> {
             Event::AdminWrite(write) => {
                 let target = write.target.as_deref().unwrap_or("-");
                 let (action, by, outcome) = (&write.action, &write.by, &write.outcome);
-                write!(f, "{action} {target} by {by}: {outcome} ({})", write.status)
+                write!(f, "{action} {target} by {by}: {outcome} ({})", write.status)?;
+                match &write.reason {
+                    Some(reason) => write!(f, ", {reason}"),
+                    None => Ok(()),
+                }
             }
             Event::Retired(retired) => write!(
                 f,

@@ -20,7 +20,7 @@ use crate::shape::ShapeError;
 use crate::upstream::UpstreamError;
 
 pub use self::describe::Described;
-pub use self::table::table;
+pub use self::table::{meanings, table};
 
 /// Why a request was not answered. Closed: a new way to say no must be described before it compiles.
 ///

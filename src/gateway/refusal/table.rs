@@ -12,6 +12,11 @@ use crate::policy::Denied;
 use crate::shape::ShapeError;
 use crate::upstream::{Stage, UpstreamError};
 
+/// What every refusal means.
+pub fn meanings() -> impl Iterator<Item = Described> {
+    every().into_iter().map(|refusal| refusal.described())
+}
+
 /// The table of refusals: code, status, whose fault, text and remedy; sorted by code.
 pub fn table() -> String {
     let mut described: Vec<Described> = every().iter().map(Refusal::described).collect();

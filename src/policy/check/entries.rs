@@ -28,7 +28,7 @@ pub(super) fn check(checking: &mut Checking<'_>) {
         opening(checking, &subject, entry);
         if entry.interface.is_some() {
             interface::check(checking, &subject, source);
-        } else {
+        } else if entry.sharing.class != SharingClass::Withheld {
             let message = "the entry is listed but cannot be called (未挂接)";
             let mend = "add `interface:` with the upstream and its description";
             checking.breach(law::measures("§14"), (&subject, "/interface#"), message, mend);

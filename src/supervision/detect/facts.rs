@@ -104,6 +104,8 @@ pub struct GrantFacts {
     pub first: Timestamp,
     /// The last of them.
     pub last: Timestamp,
+    /// Those on which any item left: only they tell which items are needed.
+    pub telling: u64,
     /// Items that left, or that rows were picked by.
     pub items: BTreeSet<ItemName>,
     /// Calls by month, written as `2026-11`.
@@ -117,6 +119,7 @@ impl GrantFacts {
         }
         self.calls = self.calls.saturating_add(1);
         self.last = self.last.max(finished.time);
+        self.telling = self.telling.saturating_add(u64::from(!finished.items.is_empty()));
         for item in finished.items.iter().chain(used) {
             if !self.items.contains(item) {
                 self.items.insert(item.clone());

@@ -1,6 +1,6 @@
 //! A small city in which breaches are planted: `tax` shares `tax/payers` with `housing` under `g-1`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -150,9 +150,9 @@ impl Planted {
         rule(&self.scene())
     }
 
-    pub(crate) fn take(&mut self, event: Event) {
+    pub(crate) fn take(&mut self, event: &Event) {
         self.seq += 1;
-        self.ledger.take(self.seq, &event, &self.thresholds);
+        self.ledger.take(self.seq, event, &self.thresholds);
     }
 
     pub(crate) fn complain(&mut self, error: &ReadError) {
@@ -168,8 +168,8 @@ impl Planted {
     fn pair(&mut self, decided: Decided, change: impl FnOnce(&mut Finished)) {
         let mut finished = Finished::new(&decided, self.now, "answered");
         change(&mut finished);
-        self.take(Event::Decided(Box::new(decided)));
-        self.take(Event::Finished(Box::new(finished)));
+        self.take(&Event::Decided(Box::new(decided)));
+        self.take(&Event::Finished(Box::new(finished)));
     }
 
     /// A call under `g-1` that was allowed.
@@ -205,10 +205,11 @@ impl Planted {
 
     /// What somebody says of a finding.
     pub(crate) fn mark(&mut self, action: &str, finding: &str) {
-        self.take(Event::AdminWrite(AdminWrite {
+        self.take(&Event::AdminWrite(AdminWrite {
             time: self.now,
             transaction: Uuid::from_u128(1),
             by: "auditor".to_owned(),
+            role: None,
             action: action.to_owned(),
             target: Some(finding.to_owned()),
             reason: Some("looked at".to_owned()),
@@ -282,10 +283,10 @@ fn a_record_counts_once_however_often_it_is_read() {
 
 #[test]
 fn every_detector_has_a_name_and_an_article() {
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for detector in super::Detector::ALL {
-        assert!(seen.insert(detector.id(), ()).is_none());
-        for profile in crate::domain::ProfileId::ALL {
+        assert!(seen.insert(detector.id()));
+        for profile in ProfileId::ALL {
             assert!(!super::law::articles(*detector, profile).is_empty(), "{detector}");
         }
     }

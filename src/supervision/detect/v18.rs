@@ -52,7 +52,7 @@ fn long(scene: &Scene<'_>, grant: &Grant) -> Option<Finding> {
 
 fn wide(scene: &Scene<'_>, grant: &Grant) -> Option<Finding> {
     let least = scene.thresholds.unused_calls;
-    let facts = scene.ledger.grants.get(&grant.id).filter(|facts| facts.calls >= least)?;
+    let facts = scene.ledger.grants.get(&grant.id).filter(|facts| facts.telling >= least)?;
     let unused: Vec<_> = grant
         .items
         .iter()
@@ -64,8 +64,8 @@ fn wide(scene: &Scene<'_>, grant: &Grant) -> Option<Finding> {
         let mut finding = found(scene, grant, format!("unused {items}"), facts.first)
             .by("unused_calls", least)
             .saying(
-                format!("{}次调用从未用到信息项：{items}。", facts.calls),
-                format!("{} calls, and never any of {items}", facts.calls),
+                format!("{}次有结果的调用从未用到信息项：{items}。", facts.telling),
+                format!("{} calls with an answer, and never any of {items}", facts.telling),
             );
         finding.count = u64::try_from(unused.len()).unwrap_or(u64::MAX);
         finding
@@ -114,10 +114,23 @@ mod tests {
     }
 
     #[test]
+    fn calls_without_an_answer_do_not_tell_which_items_are_needed() {
+        let mut city = Planted::new();
+        for _ in 0..50 {
+            city.answered("tax/payers", |_| {});
+        }
+        assert!(city.find(super::find).is_empty());
+    }
+
+    #[test]
     fn items_that_never_left_in_many_calls_are_not_needed() {
         let mut city = Planted::new();
         for _ in 0..20 {
             city.answered("tax/payers", |end| end.items = vec![Planted::item("id_no")]);
+        }
+
+        for _ in 0..50 {
+            city.answered("tax/payers", |_| {});
         }
 
         let found = city.find(super::find);

@@ -57,10 +57,10 @@ mod tests {
             error: None,
         };
         let mut city = Planted::new();
-        city.take(Event::Recovered(recovered(&[])));
+        city.take(&Event::Recovered(recovered(&[])));
         assert!(city.find(super::find).is_empty());
 
-        city.take(Event::Recovered(recovered(&["a.log:4096"])));
+        city.take(&Event::Recovered(recovered(&["a.log:4096"])));
         assert_eq!(city.find(super::find).len(), 1);
     }
 

@@ -4,11 +4,13 @@ use super::{MEASURES, Measure, Period, evaluate};
 use crate::domain::{Entry, EntryId, OpeningClass, Rank, SharingClass, Timestamp, UpdateCycle};
 use crate::supervision::detect::{self, tests::Planted};
 
+type Change = fn(&mut Entry);
+
 /// Six entries of `tax`: the one that is planted, and five like it, each with one difference.
 fn city() -> Planted {
     let mut city = Planted::new();
     let first = city.sources.entries.values().next().unwrap().as_ref().clone();
-    let changes: [(&str, fn(&mut Entry)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("tax/ungraded", |entry| entry.grade = None),
         ("tax/unmounted", |entry| entry.interface = None),
         ("tax/withheld", |entry| {

@@ -20,7 +20,7 @@ pub use self::filter::Filter;
 pub use self::period::Period;
 
 use self::known::Known;
-use super::rollup::{Dimension, Figures, Place, Step};
+use super::rollup::{Dimension, Figures, Place, Series, Step};
 use super::store::{self, StoreError};
 use crate::domain::Timestamp;
 
@@ -92,7 +92,7 @@ impl Rollups {
         filter: &Filter,
     ) -> Result<Vec<Point>, StoreError> {
         let piece = period.touched(step);
-        self.bounded(piece.count())?;
+        bounded(piece.count())?;
         let mut sums = self.sum(&[piece], filter, |_, at, _| at)?;
         let mut points = Vec::new();
         let mut at = piece.from;
@@ -141,7 +141,7 @@ impl Rollups {
         let known = self.known.borrow();
         let mut groups: Vec<Group> = sums
             .into_iter()
-            .map(|(key, figures)| Group { names: names(&known, &key), figures })
+            .map(|(key, figures)| Group { names: names(&known, dimensions, key), figures })
             .collect();
         groups.sort_by(|one, other| {
             let most = other.figures.calls.cmp(&one.figures.calls);
@@ -164,7 +164,7 @@ impl Rollups {
         let mut cells: Vec<Cell> = sums
             .into_iter()
             .map(|((at, key), figures)| {
-                let group = Group { names: names(&known, &key), figures };
+                let group = Group { names: names(&known, dimensions, key), figures };
                 Cell { from: moment(at), group }
             })
             .collect();
@@ -181,21 +181,27 @@ impl Rollups {
         Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
-    fn bounded(&self, asked: u64) -> Result<(), StoreError> {
-        if asked > MOST { Err(StoreError::TooFine { asked, most: MOST }) } else { Ok(()) }
-    }
-
     fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError {
         store::sqlite(&self.path, "read")
     }
 }
 
-fn key(known: &Known, dimensions: &[Dimension], series: i64) -> Vec<i64> {
-    dimensions.iter().map(|dimension| known.number_in(series, *dimension)).collect()
+fn bounded(asked: u64) -> Result<(), StoreError> {
+    if asked > MOST { Err(StoreError::TooFine { asked, most: MOST }) } else { Ok(()) }
 }
 
-fn names(known: &Known, key: &[i64]) -> Vec<Option<Arc<str>>> {
-    key.iter().map(|number| known.name(*number).map(Arc::clone)).collect()
+/// The numbers of a series in these dimensions; each is named once at most, so that seven have room.
+fn key(known: &Known, dimensions: &[Dimension], series: i64) -> Series {
+    let mut key = Series::default();
+    for (number, dimension) in key.iter_mut().zip(dimensions) {
+        *number = known.number_in(series, *dimension);
+    }
+    key
+}
+
+fn names(known: &Known, dimensions: &[Dimension], key: Series) -> Vec<Option<Arc<str>>> {
+    let numbers = dimensions.iter().zip(key);
+    numbers.map(|(_, number)| known.name(number).map(Arc::clone)).collect()
 }
 
 fn moment(second: i64) -> Timestamp {

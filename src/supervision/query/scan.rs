@@ -1,6 +1,7 @@
 //! Adds up cells. SQLite finds them, the sums are made here: that is faster than its own grouping, and
 //! histograms add up in no SQL.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
@@ -18,6 +19,9 @@ use crate::supervision::store::{StoreError, table};
 /// Among so many series one is looked up by itself; if more are meant, all are passed through.
 const FEW: usize = 8;
 
+/// Different figures of one answer.
+const MOST: u64 = 200_000;
+
 /// Figures by what they were asked for.
 type Grouped<K> = HashMap<K, Figures, RandomState>;
 
@@ -29,14 +33,18 @@ impl Rollups {
         filter: &Filter,
         key: impl Fn(&Known, i64, i64) -> K,
     ) -> Result<Grouped<K>, StoreError> {
-        self.sum_all(pieces, filter, key).map_err(self.failed())
+        let asked = Cell::new(0);
+        self.sum_all(pieces, filter, (key, &asked)).map_err(|error| match asked.get() {
+            0 => self.failed()(error),
+            asked => StoreError::TooFine { asked, most: MOST },
+        })
     }
 
     fn sum_all<K: Hash + Eq>(
         &self,
         pieces: &[Piece],
         filter: &Filter,
-        key: impl Fn(&Known, i64, i64) -> K,
+        (key, asked): (impl Fn(&Known, i64, i64) -> K, &Cell<u64>),
     ) -> rusqlite::Result<Grouped<K>> {
         // All that is read here is of one moment.
         let _moment = self.connection.unchecked_transaction()?;
@@ -46,6 +54,12 @@ impl Rollups {
         let mut sums = Grouped::default();
         let mut add = |row: &Row<'_>| {
             let key = key(&known, row.get(0)?, row.get(1)?);
+            let count = u64::try_from(sums.len()).unwrap_or(u64::MAX);
+            if count > MOST {
+                // The error only ends the reading.
+                asked.set(count);
+                return Err(rusqlite::Error::InvalidQuery);
+            }
             take(row, sums.entry(key).or_default())
         };
         for piece in pieces {

@@ -25,7 +25,8 @@ impl Records {
     fn add(&mut self, event: &Event) {
         let seq = u64::try_from(self.0.len()).unwrap() + 1;
         let body = serde_json::to_string(event).unwrap();
-        let json = format!("{{\"seq\":{seq},\"node\":\"north\",{}", &body[1..]).into_bytes();
+        let members = body.strip_prefix('{').unwrap();
+        let json = format!("{{\"seq\":{seq},\"node\":\"north\",{members}").into_bytes();
         self.0.push(Record { seq, json });
     }
 
@@ -49,7 +50,9 @@ impl Records {
         for part in self.0.chunks(batch) {
             let mut store = Store::open(&path, Care::Live).unwrap();
             let mut fold = store.resume().unwrap();
-            part.iter().for_each(|record| fold.take(record));
+            for record in part {
+                fold.take(record);
+            }
             store.add(&fold.take_batch()).unwrap();
         }
     }
@@ -103,7 +106,12 @@ fn sample() -> Records {
         (finished.drift, finished.duration_us) = (2, 3_000_000);
         Some(finished)
     });
-    let time = morning().plus_millis(2 * 86_400_000 + 1_000);
+    counts(&mut records, morning().plus_millis(2 * 86_400_000 + 1_000), left);
+    records
+}
+
+/// What is on record as counts only, and a call that has no end.
+fn counts(records: &mut Records, time: Timestamp, left: Uuid) {
     let fold = Folded {
         time,
         fold: Uuid::now_v7(),
@@ -134,7 +142,6 @@ fn sample() -> Records {
         unfinished: vec![left],
         error: None,
     }));
-    records
 }
 
 #[test]

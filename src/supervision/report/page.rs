@@ -48,8 +48,15 @@ struct MeasureRow {
 
 struct OrganizationRow {
     name: String,
-    cells: Vec<(String, &'static str)>,
+    cells: Vec<Cell>,
     score: String,
+}
+
+/// A value, or what there is of it where the cases are too few.
+struct Cell {
+    value: String,
+    level: &'static str,
+    parts: Option<String>,
 }
 
 struct DetectorRow {
@@ -170,11 +177,21 @@ fn organizations(report: &Report) -> Vec<OrganizationRow> {
                 .measures
                 .iter()
                 .filter(|measure| COMPARED.contains(&measure.id))
-                .map(|measure| (value(measure), chart::level(measure.value)))
+                .map(|measure| Cell {
+                    value: value(measure),
+                    level: chart::level(measure.value),
+                    parts: few(measure),
+                })
                 .collect(),
             score: card.score.as_ref().map_or_else(|| "n/a".to_owned(), |s| percent(s.value)),
         })
         .collect()
+}
+
+/// What was counted of too few cases.
+fn few(measure: &Measure) -> Option<String> {
+    let counted = measure.ratio.as_ref().is_some_and(|ratio| ratio.denominator > 0);
+    (measure.value.is_none() && counted).then(|| parts(measure))
 }
 
 /// A chart of those that have a score, in the order of their ids: it is no ranking.
@@ -289,4 +306,60 @@ fn parameters(report: &Report) -> Vec<[String; 2]> {
     let all = serde_json::to_value(report.thresholds).unwrap_or_default();
     let pairs = all.as_object().into_iter().flatten();
     pairs.map(|(name, value)| [name.clone(), value.to_string()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervision::detect::tests::Planted;
+    use crate::supervision::measures::Period;
+    use crate::supervision::report::{Inputs, Report};
+
+    fn report() -> Report {
+        let mut city = Planted::new();
+        city.grant(|grant| grant.agreement = None);
+        city.entry("tax/payers", |entry| entry.name = "<纳税人>".to_owned());
+        for _ in 0..9 {
+            city.answered("tax/payers", |_| {});
+        }
+        city.answered("tax/payers", |end| end.outcome = "upstream-timeout".into());
+        let inputs = Inputs {
+            policies: "0123".to_owned(),
+            rules: "r".to_owned(),
+            last_record: 20,
+            records_began: None,
+            checkpoint: None,
+        };
+        Report::new(&city.scene(), Period::year(2026), None, inputs)
+    }
+
+    #[test]
+    fn the_page_shows_each_figure_with_its_parts_and_runs_nothing() {
+        let page = html(&report(), Language::Chinese).unwrap();
+
+        for part in [
+            "<html lang=\"zh-CN\">",
+            "9 / 10",
+            "90.0%",
+            "1 / 1",
+            "V-19 安全保密协议缺口",
+            "需共享申请办理数据",
+            "2026-06-15 10:00",
+        ] {
+            assert!(page.contains(part), "{part} is not in the page");
+        }
+        for never in ["<script", "<纳税人>", "<link", "url(", "src="] {
+            assert!(!page.contains(never), "{never} is in the page");
+        }
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_bytes_in_each_language() {
+        for language in [Language::Chinese, Language::English] {
+            let once = html(&report(), language).unwrap();
+            assert_eq!(once, html(&report(), language).unwrap());
+        }
+        assert_eq!(report().json().unwrap(), report().json().unwrap());
+        assert!(html(&report(), Language::English).unwrap().contains("Gap in the confidentiality"));
+    }
 }

@@ -15,7 +15,7 @@ pub enum Language {
 
 impl Language {
     /// The one of two texts, Chinese and English.
-    pub fn of<'t>(self, texts: [&'t str; 2]) -> &'t str {
+    pub fn of(self, texts: [&str; 2]) -> &str {
         let [chinese, english] = texts;
         match self {
             Self::Chinese => chinese,

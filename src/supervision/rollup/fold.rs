@@ -1,12 +1,14 @@
 //! One record after the other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use uuid::Uuid;
 
-use super::batch::{Asked, Batch, Call, Pending, Place, Seen, Uses};
+use super::batch::{Asked, Batch, Call, Pending, Place, Seen, Sums, Uses};
 use super::figures::Figures;
 use super::line::{Decided, Finished, Folded, Line, Recovered, Segment, Uncounted};
+use super::lists::{EMPTY, Lists};
 use super::names::{Dimension, NONE, Names, Series};
 use super::operators::Operators;
 use super::outcome::UNFINISHED;
@@ -20,9 +22,12 @@ use crate::journal::{ALLOWED, ANSWERED, FoldPhase, Record};
 pub(in crate::supervision) struct Fold {
     names: Names,
     operators: Operators,
-    pending: HashMap<Uuid, Pending>,
+    pending: Sums<Uuid, Pending>,
     /// What is pending and not in the store.
-    opened: HashSet<Uuid>,
+    opened: HashSet<Uuid, RandomState>,
+    lists: Lists,
+    /// Calls by day, grant, entry, and the lists of items that left and that left masked.
+    left: Sums<(i64, i64, i64, usize, usize), u64>,
     batch: Batch,
 }
 
@@ -31,11 +36,20 @@ impl Fold {
     pub(in crate::supervision) fn resume(
         place: Place,
         names: Names,
-        operators: Operators,
-        pending: HashMap<Uuid, Pending>,
+        mut operators: Operators,
+        pending: Sums<Uuid, Pending>,
     ) -> Self {
+        for pending in pending.values() {
+            if let Pending::Call(call) = pending
+                && let Some(operator) = &call.operator
+            {
+                let [_, _, _, _, application, _, _] = call.series;
+                let day = Step::Day.bucket(Timestamp::from_millis(call.time));
+                operators.note(day, application, operator);
+            }
+        }
         let batch = Batch { place, ..Batch::default() };
-        Self { names, operators, pending, opened: HashSet::new(), batch }
+        Self { names, operators, pending, batch, ..Self::default() }
     }
 
     /// How far it has come.
@@ -45,6 +59,7 @@ impl Fold {
 
     /// Takes out what was added since the last time.
     pub(in crate::supervision) fn take_batch(&mut self) -> Batch {
+        self.settle_items();
         self.batch.new = self.names.take_new();
         let opened = self.opened.drain();
         self.batch.opened =
@@ -98,7 +113,11 @@ impl Fold {
             matter: self.names.name(&decided.matter),
             used: decided.used.iter().map(|item| self.names.name(item)).collect(),
             operator: self.operator(decided, &series),
-            subjects: decided.subjects.iter().filter_map(subjects::number_of).collect(),
+            subjects: decided
+                .subjects
+                .iter()
+                .filter_map(|subject| subjects::number_of(&subject.hash))
+                .collect(),
         };
         self.open(decided.transaction, Pending::Call(Box::new(call)));
     }
@@ -214,16 +233,27 @@ impl Fold {
             items.used = items.used.saturating_add(1);
         }
         let Some(finished) = finished else { return };
-        for item in &finished.items {
-            let item = self.names.name(item);
-            let items = self.batch.items.entry((day, grant, entry, item)).or_default();
-            items.returned = items.returned.saturating_add(1);
+        let items = self.lists.number(finished.items, &mut self.names);
+        let masked = self.lists.number(finished.masked, &mut self.names);
+        if (items, masked) != (EMPTY, EMPTY) {
+            let calls = self.left.entry((day, grant, entry, items, masked)).or_default();
+            *calls = calls.saturating_add(1);
         }
-        for item in &finished.masked {
-            let item = self.names.name(item);
-            let items = self.batch.items.entry((day, grant, entry, item)).or_default();
-            items.masked = items.masked.saturating_add(1);
+    }
+
+    /// Counts the items of the lists that left.
+    fn settle_items(&mut self) {
+        for ((day, grant, entry, items, masked), calls) in self.left.drain() {
+            for item in self.lists.items(items) {
+                let items = self.batch.items.entry((day, grant, entry, *item)).or_default();
+                items.returned = items.returned.saturating_add(calls);
+            }
+            for item in self.lists.items(masked) {
+                let items = self.batch.items.entry((day, grant, entry, *item)).or_default();
+                items.masked = items.masked.saturating_add(calls);
+            }
         }
+        self.lists.trim();
     }
 
     fn seen(&mut self, day: i64, entry: i64, finished: &Finished<'_>) {

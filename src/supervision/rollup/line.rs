@@ -5,10 +5,20 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::domain::Timestamp;
-use crate::journal::{FoldPhase, KeyedHash, Record};
+use crate::journal::{FoldPhase, Record};
+
+/// Something that must not be readable, as its keyed hash.
+#[derive(Debug, Deserialize)]
+pub(super) struct Hidden<'l> {
+    #[serde(borrow)]
+    pub(super) key: Cow<'l, str>,
+    #[serde(borrow)]
+    pub(super) hash: Cow<'l, str>,
+}
 
 /// A call was decided.
 #[derive(Debug, Deserialize)]
@@ -27,10 +37,10 @@ pub(super) struct Decided<'l> {
     pub(super) grant: Cow<'l, str>,
     #[serde(borrow, default)]
     pub(super) matter: Cow<'l, str>,
-    #[serde(default)]
-    pub(super) operator_hash: Option<KeyedHash>,
-    #[serde(default)]
-    pub(super) subjects: Vec<KeyedHash>,
+    #[serde(borrow, default)]
+    pub(super) operator_hash: Option<Hidden<'l>>,
+    #[serde(borrow, default)]
+    pub(super) subjects: Vec<Hidden<'l>>,
     #[serde(borrow, default)]
     pub(super) used: Vec<Cow<'l, str>>,
     #[serde(borrow)]
@@ -49,9 +59,9 @@ pub(super) struct Finished<'l> {
     #[serde(default)]
     pub(super) bytes: u64,
     #[serde(borrow, default)]
-    pub(super) items: Vec<Cow<'l, str>>,
+    pub(super) items: Option<&'l RawValue>,
     #[serde(borrow, default)]
-    pub(super) masked: Vec<Cow<'l, str>>,
+    pub(super) masked: Option<&'l RawValue>,
     #[serde(default)]
     pub(super) rows: Option<u64>,
     #[serde(default)]

@@ -6,6 +6,7 @@ mod figures;
 mod fold;
 mod latency;
 mod line;
+mod lists;
 mod names;
 mod operators;
 mod outcome;

@@ -30,6 +30,11 @@ impl Operators {
         operators
     }
 
+    /// Notes one that was admitted before and whose call has not ended.
+    pub(super) fn note(&mut self, day: i64, application: i64, operator: &str) {
+        self.known.entry((day, application)).or_default().insert(operator.into());
+    }
+
     /// The first day that still counts when records have come to `now`.
     pub(in crate::supervision) fn since(now: Timestamp) -> i64 {
         Step::Day.bucket(now).saturating_sub(Step::Day.seconds())

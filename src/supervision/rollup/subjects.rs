@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::journal::KeyedHash;
-
 /// Numbers that are kept. Fewer subjects are told exactly; from here on the number is an estimate, of
 /// 1,000 about 60 off.
 const KEPT: usize = 256;
@@ -51,14 +49,16 @@ impl Subjects {
     /// Adds what was kept; none if it is not whole.
     pub(in crate::supervision) fn merge_encoded(&mut self, bytes: &[u8]) -> Option<()> {
         let (numbers, []) = bytes.as_chunks::<8>() else { return None };
-        numbers.iter().for_each(|number| self.add(u64::from_be_bytes(*number)));
+        for number in numbers {
+            self.add(u64::from_be_bytes(*number));
+        }
         Some(())
     }
 }
 
 /// The number that a subject stands for: the first bytes of its hash, which are as good as drawn.
-pub(super) fn number_of(subject: &KeyedHash) -> Option<u64> {
-    u64::from_str_radix(subject.hash.get(..16)?, 16).ok()
+pub(super) fn number_of(hash: &str) -> Option<u64> {
+    u64::from_str_radix(hash.get(..16)?, 16).ok()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One process writes the roll-ups of a state folder.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -22,6 +22,7 @@ impl Claim {
     pub(in crate::supervision) fn take(state: &Path) -> Result<Self, StoreError> {
         let path = state.join(LOCK);
         let failed = |cause| StoreError::Io { path: path.clone(), doing: "claim", cause };
+        DirBuilder::new().recursive(true).mode(0o700).create(state).map_err(failed)?;
         let mut open = OpenOptions::new();
         open.write(true).create(true).truncate(false).mode(0o600);
         let file = open.open(&path).map_err(failed)?;

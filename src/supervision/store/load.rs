@@ -1,7 +1,5 @@
 //! What a fold goes on from.
 
-use std::collections::HashMap;
-
 use rusqlite::Row;
 use rusqlite::types::Type;
 use uuid::Uuid;
@@ -29,8 +27,7 @@ impl Store {
             &format!("SELECT day, application, operator FROM operators WHERE day >= {since}"),
             |row| Ok((row.get(0)?, row.get(1)?, text(row, 2)?)),
         )?;
-        let pending: HashMap<Uuid, Pending> =
-            self.all("SELECT id, said FROM pending", pending)?.into_iter().collect();
+        let pending = self.all("SELECT id, said FROM pending", pending)?.into_iter().collect();
         Ok(Fold::resume(place, Names::known(names, series), Operators::known(operators), pending))
     }
 

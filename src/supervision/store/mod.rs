@@ -7,8 +7,9 @@ mod load;
 mod schema;
 mod write;
 
-use std::fs::File;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,6 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bytes that the log of changes may keep on disk after they are in the file itself.
 const LOG_BYTES: i64 = 64 << 20;
+
+/// Pages of changes that are brought into the file together: rarely, for that is when the disk is asked to
+/// sync beside the journal.
+const LOG_PAGES: i64 = 4_000;
 
 /// Why roll-ups cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -95,17 +100,14 @@ impl StoreError {
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {
-    match error {
-        rusqlite::Error::SqliteFailure(failure, _) => {
-            matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-        }
-        // A value of another type than this program writes.
+    let is_other_type = matches!(
+        error,
         rusqlite::Error::FromSqlConversionFailure(..)
-        | rusqlite::Error::IntegralValueOutOfRange(..)
-        | rusqlite::Error::InvalidColumnType(..) => true,
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the library adds to its errors")]
-        _ => false,
-    }
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+    );
+    let code = error.sqlite_error_code();
+    is_other_type || matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// How a store is written.
@@ -128,6 +130,11 @@ impl Store {
     /// Opens a store, or makes an empty one.
     pub(super) fn open(path: &Path, care: Care) -> Result<Self, StoreError> {
         let failed = |doing| sqlite(path, doing);
+        make(path).map_err(|cause| StoreError::Io {
+            path: path.to_owned(),
+            doing: "make",
+            cause,
+        })?;
         let connection = Connection::open(path).map_err(failed("open"))?;
         connection.busy_timeout(PATIENCE).map_err(failed("open"))?;
         let is_new = is_empty(&connection).map_err(failed("open"))?;
@@ -142,6 +149,7 @@ impl Store {
             connection.pragma_update(None, name, value).map_err(failed("open"))?;
         }
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES).map_err(failed("open"))?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(failed("open"))?;
         if is_new {
             let all = format!("BEGIN IMMEDIATE;{}COMMIT;", schema::create());
             connection.execute_batch(&all).map_err(failed("make the tables of"))?;
@@ -157,6 +165,15 @@ impl Store {
         let synced = File::open(&path).and_then(|file| file.sync_all());
         synced.map_err(|cause| StoreError::Io { path, doing: "sync", cause })
     }
+}
+
+/// Makes an empty file that only its owner may read; SQLite gives what it puts beside it the same rights.
+fn make(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    Ok(())
 }
 
 /// Opens a store to be read, beside whoever writes it.

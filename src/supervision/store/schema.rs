@@ -88,24 +88,32 @@ INSERT INTO place VALUES (1, 0, 0, 0);
 /// Everything that makes an empty store. Cells lie in the order of time, which is how most questions are
 /// asked; days and hours can also be found by series.
 pub(super) fn create() -> String {
-    let mut all = TABLES.to_owned();
-    for step in Step::ALL {
+    let cells = Step::ALL.map(|step| {
         let name = table(step);
-        let sums: String =
-            SUMS.iter().map(|sum| format!("    {sum} INTEGER NOT NULL,\n")).collect();
-        all.push_str(&format!(
-            "CREATE TABLE {name} (\n    at INTEGER NOT NULL,\n    series INTEGER NOT NULL,\n{sums}    \
-             first_seq INTEGER NOT NULL,\n    last_seq INTEGER NOT NULL,\n    latency BLOB NOT NULL,\n    \
-             PRIMARY KEY (at, series)\n) WITHOUT ROWID;\n"
-        ));
-        if step != Step::Minute {
-            all.push_str(&format!("CREATE INDEX {name}_by_series ON {name} (series, at);\n"));
-        }
-    }
-    all.push_str(&format!(
-        "PRAGMA application_id = {APPLICATION};\nPRAGMA user_version = {VERSION};\n"
-    ));
-    all
+        let sums = SUMS.join(" INTEGER NOT NULL, ");
+        let index = match step {
+            Step::Minute => String::new(),
+            Step::Hour | Step::Day => {
+                format!("CREATE INDEX {name}_by_series ON {name} (series, at);")
+            }
+        };
+        format!(
+            "CREATE TABLE {name} (
+                at INTEGER NOT NULL,
+                series INTEGER NOT NULL,
+                {sums} INTEGER NOT NULL,
+                first_seq INTEGER NOT NULL,
+                last_seq INTEGER NOT NULL,
+                latency BLOB NOT NULL,
+                PRIMARY KEY (at, series)
+            ) WITHOUT ROWID;
+            {index}"
+        )
+    });
+    let cells = cells.concat();
+    format!(
+        "{TABLES}{cells}PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
+    )
 }
 
 /// Adds a cell to what is there.
@@ -113,10 +121,10 @@ pub(super) fn add_cell(step: Step) -> String {
     let name = table(step);
     let sums = SUMS.join(", ");
     let marks = vec!["?"; SUMS.len() + 5].join(", ");
-    let adds: String = SUMS.iter().map(|sum| format!("{sum} = {sum} + excluded.{sum}, ")).collect();
+    let adds = SUMS.map(|sum| format!("{sum} = {sum} + excluded.{sum}")).join(", ");
     format!(
         "INSERT INTO {name} (at, series, {sums}, first_seq, last_seq, latency) VALUES ({marks}) \
-         ON CONFLICT DO UPDATE SET {adds}first_seq = min(first_seq, excluded.first_seq), \
+         ON CONFLICT DO UPDATE SET {adds}, first_seq = min(first_seq, excluded.first_seq), \
          last_seq = max(last_seq, excluded.last_seq), latency = add_latency(latency, excluded.latency)"
     )
 }

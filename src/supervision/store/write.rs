@@ -22,6 +22,25 @@ impl Store {
         add(&changes, batch).map_err(&failed)?;
         changes.commit().map_err(&failed)
     }
+
+    /// Forgets everything up to the day in which the first record that is left was written: that day is
+    /// no longer whole. What is left is what a build from these records gives.
+    pub(in crate::supervision) fn begin_after(
+        &mut self,
+        first: Timestamp,
+    ) -> Result<(), StoreError> {
+        let day = Step::Day.bucket(first).saturating_add(Step::Day.seconds());
+        let tables = Step::ALL.map(|step| (table(step), "at"));
+        let facts = ["seen", "uses", "items", "matters", "operators"].map(|name| (name, "day"));
+        let mut forget = || {
+            let changes = self.connection.transaction()?;
+            for (name, column) in tables.into_iter().chain(facts) {
+                changes.execute(&format!("DELETE FROM {name} WHERE {column} < ?"), [day])?;
+            }
+            changes.commit()
+        };
+        forget().map_err(sqlite(&self.path, "write to"))
+    }
 }
 
 /// Teaches a connection to add up what is kept in bytes.
@@ -41,13 +60,10 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 
 fn each(both: &Context<'_>, mut add: impl FnMut(&[u8]) -> Option<()>) -> rusqlite::Result<()> {
     for place in 0..both.len() {
-        let value = both.get_raw(place);
-        let bytes = value.as_blob().map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(place, value.data_type(), error.into())
-        })?;
-        add(bytes).ok_or_else(|| {
-            let why = "bytes that are not whole".into();
-            rusqlite::Error::FromSqlConversionFailure(place, value.data_type(), why)
+        let bytes = both.get_raw(place).as_blob().ok();
+        bytes.and_then(&mut add).ok_or_else(|| {
+            let damage = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            rusqlite::Error::SqliteFailure(damage, Some("a sum that is not whole".to_owned()))
         })?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What readers see, of a folder at rest and of one that is written.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use helan::cli::records::subject::SubjectArgs;
@@ -11,7 +12,7 @@ use helan::journal::{
 };
 use uuid::Uuid;
 
-use super::{call, decided, open, read, until};
+use super::{call, decided, open, read, segments, until};
 
 fn at(folder: &Path) -> Folder {
     Folder { records: Some(folder.to_owned()), config: None }
@@ -57,8 +58,10 @@ fn a_query_joins_calls_and_finds_them_by_what_they_were() {
         time: refused.time,
         transaction: Uuid::now_v7(),
         by: "token:ops".to_owned(),
+        role: None,
         action: "freeze".to_owned(),
         target: None,
+        reason: None,
         outcome: "done".to_owned(),
         status: 204,
         reason: None,
@@ -215,4 +218,30 @@ fn a_reader_follows_a_live_folder_across_segments() {
 
     let all: Vec<_> = read(folder.path()).iter().map(|record| record.seq).collect();
     assert_eq!(seen, all);
+}
+
+#[test]
+fn a_reader_begins_at_a_number_without_the_segments_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    for _ in 0..250 {
+        call(&journal).unwrap();
+    }
+    journal.close();
+    let all = read(folder.path());
+    let segments = segments(folder.path());
+    assert!(segments.len() > 3);
+    let begins =
+        |path: &Path| -> u64 { path.file_stem().unwrap().to_str().unwrap().parse().unwrap() };
+    let (third, last) = (begins(&segments[2]), all.last().unwrap().seq);
+    fs::write(&segments[0], b"rubbish").unwrap();
+    fs::write(&segments[1], b"rubbish").unwrap();
+
+    for seq in [third, third + 1, begins(&segments[3]) - 1, begins(&segments[3]), last] {
+        let found: Vec<_> = Reader::from_seq(folder.path(), seq).unwrap().collect();
+        let found: Vec<_> = found.into_iter().map(Result::unwrap).collect();
+        assert_eq!(found, all[usize::try_from(seq).unwrap() - 1..], "from {seq}");
+    }
+    let mut beyond = Reader::from_seq(folder.path(), last + 1).unwrap();
+    assert!(beyond.next().is_none());
 }

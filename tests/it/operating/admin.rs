@@ -19,18 +19,18 @@ fn nobody_writes_without_a_token_and_no_record_yields_one() {
     let refused = write(&city, None, "freeze", order);
     assert_eq!(status(&refused), 401, "{refused}");
     assert!(refused.to_ascii_lowercase().contains("www-authenticate: bearer"), "{refused}");
-    let wrong = write(&city, Some("wang-li.00"), "freeze", order);
+    let wrong = write(&city, Some("wang-li.security.00"), "freeze", order);
     assert!(status(&wrong) == 401 && wrong.contains("token-not-valid"), "{wrong}");
 
     // A caller chooses what its operator is called, and records keep a keyed hash of that.
     assert_eq!(status(&marriage(&city, &["Helan-Operator: admin-token:wang-li"])), 200);
     let decided = named(&city, "decided", 1);
     let hash = decided.iter().find_map(|event| event["operator_hash"]["hash"].as_str()).unwrap();
-    let forged = write(&city, Some(&format!("wang-li.{hash}")), "freeze", order);
+    let forged = write(&city, Some(&format!("wang-li.security.{hash}")), "freeze", order);
     assert_eq!(status(&forged), 401, "{forged}");
     assert_eq!(status(&marriage(&city, &[])), 200, "it was frozen");
 
-    let admin = admin_token(&city);
+    let admin = admin_token(&city, "security");
     for (body, why) in [
         (r#"{"kind":"grant","id":"g-02","reson":"a slip"}"#, "an unknown key"),
         (r#"{"kind":"grant"}"#, "no id"),
@@ -45,7 +45,7 @@ fn nobody_writes_without_a_token_and_no_record_yields_one() {
 #[test]
 fn a_freeze_stands_on_record_and_outlives_a_crash_until_it_is_thawed() {
     let city = City::start();
-    let admin = admin_token(&city);
+    let admin = admin_token(&city, "security");
     let order = r#"{"kind":"grant","id":"g-02","reason":"a leak"}"#;
 
     let frozen = write(&city, Some(&admin), "freeze", order);
@@ -77,9 +77,48 @@ fn a_freeze_stands_on_record_and_outlives_a_crash_until_it_is_thawed() {
 }
 
 #[test]
+fn each_role_writes_what_is_its_own_and_is_refused_the_rest_on_record() {
+    let city = City::start();
+    let orders = [
+        ("freeze", r#"{"kind":"grant","id":"g-02"}"#, "security"),
+        ("thaw", r#"{"kind":"grant","id":"g-02"}"#, "security"),
+        ("purge", r#"{"entry":"transport/bus-stops"}"#, "system"),
+        ("reload", "", "system"),
+    ];
+    let mut refused = 0;
+    for role in ["system", "security", "audit"] {
+        let token = admin_token(&city, role);
+        for (action, body, may) in orders {
+            let answer = write(&city, Some(&token), action, body);
+            if role == may {
+                assert!(status(&answer) < 300, "{role} {action}: {answer}");
+                continue;
+            }
+            refused += 1;
+            assert_eq!(status(&answer), 403, "{role} {action}: {answer}");
+            assert!(answer.contains("\"role-not-allowed\""), "{answer}");
+            assert!(answer.contains(&format!("for the role {may}")), "{answer}");
+        }
+    }
+    assert_eq!(status(&marriage(&city, &[])), 200, "a grant stayed frozen");
+
+    let writes = named(&city, "admin-write", 12);
+    let of = |outcome: &str| writes.iter().filter(|event| event["outcome"] == outcome).count();
+    assert_eq!((of("role-not-allowed"), refused), (8, 8), "{writes:?}");
+    assert!(writes.iter().all(|event| event["role"].is_string()), "{writes:?}");
+
+    // A token of the time before roles, and one whose role was changed by hand.
+    let token = admin_token(&city, "audit");
+    let mac = token.rsplit_once('.').unwrap().1;
+    for wrong in [format!("wang-li.{mac}"), format!("wang-li.security.{mac}")] {
+        assert_eq!(status(&write(&city, Some(&wrong), "freeze", orders[0].1)), 401, "{wrong}");
+    }
+}
+
+#[test]
 fn purge_and_reload_do_what_they_say_and_stand_on_record() {
     let city = City::start();
-    let admin = admin_token(&city);
+    let admin = admin_token(&city, "system");
     let stops = format!("{}/transport/bus-stops", city.shown.opening);
     assert_eq!(status(&curl(&[&stops])), 200);
     assert!(curl(&[&stops]).contains("hit"), "it is not kept");

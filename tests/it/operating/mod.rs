@@ -70,8 +70,9 @@ fn keys(city: &City, words: &[&str]) -> String {
     String::from_utf8(output.unwrap().stdout).unwrap().trim().to_owned()
 }
 
-fn admin_token(city: &City) -> String {
-    keys(city, &["admin", "--name", "wang-li"])
+/// The token of an operator in this role.
+fn admin_token(city: &City, role: &str) -> String {
+    keys(city, &["admin", "--name", "wang-li", "--role", role])
 }
 
 /// Events of this name, once there are so many.

@@ -21,6 +21,9 @@ pub struct Shown {
     pub applications: BTreeMap<String, Application>,
     pub upstreams: BTreeMap<String, String>,
     pub calls: Vec<Call>,
+    pub console: String,
+    /// One of each role, by the role's name.
+    pub admin_tokens: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -181,6 +184,13 @@ impl Served {
             std::net::TcpStream::connect(address).ok()
         });
         Self { child, log }
+    }
+
+    /// Asks it to stop and waits for its end.
+    pub fn end(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        eventually("the node's end", Duration::from_secs(20), || self.child.try_wait().unwrap());
     }
 
     /// Ends it at once, as a power cut would.

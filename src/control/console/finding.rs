@@ -1,0 +1,278 @@
+//! Findings: the list, one with its evidence, and what security makes of it.
+
+use askama::Template;
+
+use super::page::{Asked, Seen, Shell, Trouble};
+use super::show;
+use super::texts::{Lang, Texts};
+use super::words::list;
+use crate::control::admin::Admin;
+use crate::domain::Role;
+use crate::supervision::detect::{Evidence, Finding, FindingId, State, Subject};
+
+/// Records of one finding that are listed.
+const LISTED: usize = 100;
+
+/// A finding in a list.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) href: String,
+    pub(super) title: &'static str,
+    pub(super) detector: &'static str,
+    pub(super) about: String,
+    pub(super) severity: &'static str,
+    pub(super) state: &'static str,
+    pub(super) class: &'static str,
+    pub(super) found: String,
+}
+
+impl Row {
+    pub(super) fn new(seen: &Seen, finding: &Finding) -> Self {
+        let lang = seen.lang();
+        Self {
+            href: format!("/console/findings/{}", finding.id),
+            title: of(lang, finding.detector.title()),
+            detector: finding.detector.id(),
+            about: about(seen, &finding.subject),
+            severity: of(lang, finding.severity.name()),
+            state: of(lang, finding.state.name()),
+            class: class(finding.state),
+            found: show::time(finding.last_seen),
+        }
+    }
+}
+
+/// Of a text in Chinese and English, the one in this language.
+fn of<T: Copy>(lang: Lang, [chinese, english]: [T; 2]) -> T {
+    lang.of(chinese, english)
+}
+
+/// How a state is drawn.
+fn class(state: State) -> &'static str {
+    match state {
+        State::New => "is-new",
+        State::Confirmed | State::Ordered => "is-bad",
+        State::FalsePositive => "is-none",
+    }
+}
+
+/// What a finding is about, by its name.
+fn about(seen: &Seen, subject: &Subject) -> String {
+    let sources = (seen.admin.handles.sources)();
+    let id = subject.id.as_str();
+    let name = match subject.kind.as_str() {
+        "entry" => sources.entries.get(id).map(|source| source.entry.name.clone()),
+        "organization" => sources.organizations.get(id).map(|one| one.name.clone()),
+        "application" => sources
+            .organizations
+            .values()
+            .flat_map(|one| &one.applications)
+            .find(|application| application.id.as_str() == id)
+            .map(|application| application.name.clone()),
+        _ => None,
+    };
+    name.unwrap_or_else(|| subject.to_string())
+}
+
+/// Where the page of a subject is.
+fn href(subject: &Subject) -> String {
+    let (section, id) = match subject.kind.as_str() {
+        "entry" => ("entries", subject.id.as_str()),
+        "grant" => ("grants", subject.id.as_str()),
+        "organization" => ("organizations", subject.id.as_str()),
+        "application" => {
+            ("organizations", subject.id.split('/').next().unwrap_or(subject.id.as_str()))
+        }
+        _ => return String::new(),
+    };
+    format!("/console/{section}/{id}")
+}
+
+/// Findings that nobody judged yet, the gravest and the latest first.
+pub(super) fn open(seen: &Seen) -> Vec<Finding> {
+    let mut all = (seen.admin.handles.findings)();
+    all.retain(|finding| finding.state == State::New);
+    sort(&mut all);
+    all
+}
+
+fn sort(all: &mut [Finding]) {
+    all.sort_by_key(|one| std::cmp::Reverse((one.severity, one.last_seen)));
+}
+
+#[derive(Template)]
+#[template(path = "console/findings.html")]
+struct Findings {
+    s: Shell,
+    t: &'static Texts,
+    unavailable: Option<String>,
+    states: Vec<Choice>,
+    rows: Vec<Row>,
+}
+
+/// A state to choose.
+struct Choice {
+    value: &'static str,
+    name: &'static str,
+    is_chosen: bool,
+}
+
+/// The list.
+pub(super) fn all(seen: &Seen) -> Result<String, Trouble> {
+    let (t, lang) = (seen.t(), seen.lang());
+    let chosen = chosen(&seen.asked);
+    let mut found = (seen.admin.handles.findings)();
+    found.retain(|finding| chosen.is_none_or(|state| finding.state == state));
+    sort(&mut found);
+    let mut states = vec![Choice { value: "all", name: t.all, is_chosen: chosen.is_none() }];
+    states.extend(State::ALL.into_iter().map(|state| Choice {
+        value: state.as_str(),
+        name: of(lang, state.name()),
+        is_chosen: chosen == Some(state),
+    }));
+    let rows = found.iter().map(|finding| Row::new(seen, finding)).collect();
+    let page = Findings { s: seen.shell(t.findings), t, unavailable: None, states, rows };
+    Ok(page.render()?)
+}
+
+/// The state asked for; new ones unless another, or all, are.
+fn chosen(asked: &Asked) -> Option<State> {
+    match asked.query.get("state") {
+        None => Some(State::New),
+        Some(name) => State::ALL.into_iter().find(|state| state.as_str() == name),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "console/finding.html")]
+struct One<'a> {
+    s: Shell,
+    t: &'static Texts,
+    id: &'a str,
+    class: &'static str,
+    state: &'static str,
+    detector: &'static str,
+    text: &'a str,
+    facts: Vec<Fact>,
+    parameters: Vec<(String, String)>,
+    records: Vec<Cited>,
+    steps: Vec<(&'static str, String)>,
+    acts: Vec<Act>,
+    word: Option<&'a str>,
+}
+
+/// A line of facts; it may lead somewhere.
+pub(super) struct Fact {
+    pub(super) label: &'static str,
+    pub(super) value: String,
+    pub(super) href: String,
+}
+
+impl Fact {
+    pub(super) fn new(label: &'static str, value: impl Into<String>) -> Self {
+        Self { label, value: value.into(), href: String::new() }
+    }
+
+    pub(super) fn to(self, href: String) -> Self {
+        Self { href, ..self }
+    }
+}
+
+/// A piece of evidence.
+struct Cited {
+    text: String,
+    href: String,
+}
+
+/// What security can say.
+struct Act {
+    verdict: &'static str,
+    label: &'static str,
+    button: &'static str,
+    is_required: bool,
+}
+
+/// One finding.
+pub(super) fn one(seen: &Seen, id: &str) -> Result<String, Trouble> {
+    let (t, lang) = (seen.t(), seen.lang());
+    let finding = find(&seen.admin, id).ok_or(Trouble::NotFound)?;
+    let organization = finding.organization.as_ref().map(|id| {
+        let sources = (seen.admin.handles.sources)();
+        let name = sources.organizations.get(id).map_or_else(|| id.to_string(), |o| o.name.clone());
+        Fact::new(t.organization, name).to(format!("/console/organizations/{id}"))
+    });
+    let mut facts = vec![
+        Fact::new(t.about, about(seen, &finding.subject)).to(href(&finding.subject)),
+        Fact::new(t.identifier, finding.subject.to_string()),
+    ];
+    facts.extend(organization);
+    facts.extend([
+        Fact::new(t.severity, of(lang, finding.severity.name())),
+        Fact::new(t.since, show::time(finding.first_seen)),
+        Fact::new(t.last_seen, show::time(finding.last_seen)),
+        Fact::new(t.times, show::count(finding.count)),
+        Fact::new(t.basis, list(finding.articles.iter().cloned(), lang)),
+        Fact::new(t.rule_version, finding.version.clone()),
+    ]);
+    let parameters =
+        finding.parameters.iter().map(|(name, value)| (name.clone(), show::count(*value)));
+    let steps = finding.mark.as_ref().map(|mark| {
+        let mut steps = vec![
+            (t.state, of(lang, mark.state.name()).to_owned()),
+            (t.by, mark.by.clone()),
+            (t.time, show::time(mark.time)),
+        ];
+        steps.extend(mark.reason.clone().map(|reason| (t.reason, reason)));
+        steps
+    });
+    let text = lang.of(&finding.detail[0], &finding.detail[1]);
+    let page = One {
+        s: seen.shell(of(lang, finding.detector.title())),
+        t,
+        id,
+        class: class(finding.state),
+        state: of(lang, finding.state.name()),
+        detector: finding.detector.id(),
+        text,
+        facts,
+        parameters: parameters.collect(),
+        records: finding.evidence.iter().take(LISTED).map(|one| cited(t, one)).collect(),
+        steps: steps.unwrap_or_default(),
+        acts: acts(t),
+        word: seen.word_of(Role::Security),
+    };
+    Ok(page.render()?)
+}
+
+fn acts(t: &'static Texts) -> Vec<Act> {
+    let act = |verdict, label, button, is_required| Act { verdict, label, button, is_required };
+    vec![
+        act("confirm", t.confirm_note, t.confirm, false),
+        act("order", t.order_note, t.order, true),
+        act("dismiss", t.dismiss_note, t.dismiss, true),
+    ]
+}
+
+fn cited(t: &Texts, evidence: &Evidence) -> Cited {
+    match evidence {
+        Evidence::Record { seq, transaction } => match transaction {
+            Some(transaction) => Cited {
+                text: format!("{} {seq} · {transaction}", t.number),
+                href: format!("/console/records/{transaction}"),
+            },
+            None => {
+                let text = format!("{} {seq}", t.number);
+                Cited { text, href: format!("/console/records/{seq}") }
+            }
+        },
+        Evidence::File { path, hash } => {
+            Cited { text: format!("{path} · sha256 {hash}"), href: String::new() }
+        }
+        Evidence::Place { place } => Cited { text: place.clone(), href: String::new() },
+    }
+}
+
+fn find(admin: &Admin, id: &str) -> Option<Finding> {
+    let id = FindingId::parse(id)?;
+    (admin.handles.findings)().into_iter().find(|finding| finding.id == id)
+}

@@ -102,6 +102,7 @@ fn the_operators_page_works_as_it_is_written() {
         "breaker_open{upstream=\"weather/rest\"} 0",
     ]);
     next(&["helan_drift_members_total{entry=\"transport/road-traffic\"}", "\"drift\":2"]);
+    next(&["confirm"]);
     next(&[]);
     assert_eq!(answers.next(), None);
 }

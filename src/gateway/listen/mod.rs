@@ -12,6 +12,7 @@ mod framing;
 mod handshake;
 mod head;
 mod io;
+mod park;
 mod pulse;
 mod raw_head;
 mod serve;

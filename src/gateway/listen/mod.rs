@@ -9,6 +9,7 @@ mod calls;
 mod conn;
 mod forwarded;
 mod framing;
+mod give_back;
 mod handshake;
 mod head;
 mod io;

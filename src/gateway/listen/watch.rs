@@ -13,7 +13,7 @@ use crate::config::Bounds;
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long nothing must have been asked before a connection may be parked.
-pub(super) const QUIET: Duration = Duration::from_secs(1);
+pub(super) const QUIET: Duration = Duration::from_millis(500);
 
 /// Idle time is measured in at least so many looks, so that a busy connection never touches a timer.
 const LOOKS: u32 = 4;
@@ -194,7 +194,7 @@ mod tests {
         // Calls in between: the look finds another wait than the one before.
         for call in 1..4 {
             let step = sounds_after(&mut watch, Wait::Request(call), false);
-            assert!(tokio::time::timeout(Duration::from_millis(900), step).await.is_err());
+            assert!(tokio::time::timeout(Duration::from_millis(400), step).await.is_err());
         }
 
         let quiet = (Alarm::Quiet, 300);
@@ -203,10 +203,10 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_millis(2500), parked).await.is_err());
         // Bytes came that make no request.
         watch.look_again();
-        let again = (Alarm::Quiet, 1000);
+        let again = (Alarm::Quiet, 500);
         assert_eq!(sounds_after(&mut watch, Wait::Request(3), false).await, again);
         poll_fn(|cx| watch.poll_parked(cx)).await;
-        assert_eq!(start.elapsed().as_millis(), 2000 + 8000);
+        assert_eq!(start.elapsed().as_millis(), 1000 + 8000);
     }
 
     #[tokio::test(start_paused = true)]
@@ -215,7 +215,7 @@ mod tests {
         let head = sounds_after(&mut watch, Wait::Head(0), false);
         assert!(tokio::time::timeout(Duration::from_millis(100), head).await.is_err());
 
-        let quiet = (Alarm::Quiet, 1000);
+        let quiet = (Alarm::Quiet, 500);
         assert_eq!(sounds_after(&mut watch, Wait::Request(1), false).await, quiet);
     }
 }

@@ -31,7 +31,11 @@ async fn parked(node: &Node, expected: u32) {
 
 /// Makes a call.
 async fn ask<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut S) {
-    socket.write_all(ASK).await.unwrap();
+    ask_so(socket, ASK).await;
+}
+
+async fn ask_so<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut S, request: &[u8]) {
+    socket.write_all(request).await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"hello") {
         assert_ne!(within(socket.read_buf(&mut answer)).await.unwrap(), 0, "no answer");
@@ -81,6 +85,22 @@ async fn several_requests_at_once_are_answered_in_order() {
     assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 3, "{answers}");
     assert!(answers.ends_with("hello"), "{answers}");
     assert!(answers.find("abc").unwrap() < answers.find("hello").unwrap(), "{answers}");
+    end.unwrap();
+}
+
+#[tokio::test]
+async fn one_that_was_offered_an_upgrade_goes_on_as_it_was() {
+    let node = quick();
+    let mut socket = node.connect().await;
+    let offer = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+
+    for _ in 0..2 {
+        ask_so(&mut socket, offer).await;
+        parked(&node, 1).await;
+    }
+    socket.write_all(LAST).await.unwrap();
+    let (answer, end) = read_all(&mut socket).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("hello"), "{answer}");
     end.unwrap();
 }
 

@@ -12,10 +12,10 @@ use tokio::time::sleep;
 
 use super::shared::ListenerShared;
 
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How often it is made to look after connections were parked: more than the second it waits.
-const LOOKS: u32 = 4;
+const LOOKS: u32 = 8;
 
 /// More than it cuts from a page with others, so that it takes a page and frees it.
 const LARGE: usize = 1 << 20;

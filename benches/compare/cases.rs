@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Idle(Door),
     /// Latency at so many calls a second.
     Rate(u32),
+    /// Latency while policies are read again.
+    Reload,
     /// CPU of a call with one worker and with two.
     Workers,
 }
@@ -137,6 +139,17 @@ pub(crate) const CASES: &[Case] = &[
         rows: &[
             row("rate-10000 p50", "每秒 10000 次 p50", "µs", Goal::Above(Peer::Nginx, 300.0)),
             row("rate-10000 p99", "每秒 10000 次 p99", "µs", Goal::Ratio(Peer::Nginx, 2.5)),
+        ],
+    },
+    Case {
+        name: "reload",
+        kind: Kind::Reload,
+        peers: HELAN,
+        rows: &[
+            row("reload before p99", "重载前 p99", "µs", Goal::None),
+            row("reload p99", "重载时 p99", "µs", Goal::Most(5000.0)),
+            row("reload time", "重载用时", "s", Goal::None),
+            row("reload memory", "重载后内存", "MiB", Goal::None),
         ],
     },
     Case {

@@ -18,7 +18,7 @@ pub(crate) struct City {
 }
 
 /// The items of the small answers, and those that leave.
-const ITEMS: &str = include_str!("city/items.yaml");
+pub(crate) const ITEMS: &str = include_str!("city/items.yaml");
 pub(crate) const GRANTED: [&str; 6] =
     ["cert_num", "name", "region", "status", "registered", "amount"];
 pub(crate) const OPEN: [&str; 8] =
@@ -63,10 +63,7 @@ pub(crate) fn make(helan: &Path, work: &Path, origin: u16) -> anyhow::Result<Cit
 }
 
 fn publish(policies: &Path, origin: u16) -> anyhow::Result<()> {
-    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
-    let today = jiff::Zoned::now().with_time_zone(zone).date();
-    let until = today.checked_add(jiff::Span::new().days(300))?.to_string();
-    let today = today.to_string();
+    let (today, until) = term()?;
     let catalog = policies.join("catalog/civil-affairs");
     for (entry, text) in ENTRIES {
         fs::write(
@@ -109,6 +106,14 @@ fn publish(policies: &Path, origin: u16) -> anyhow::Result<()> {
     let limited = format!("{application}    rate: {{calls: 1000000, burst: 1000000}}\n");
     fs::write(&consumer, fs::read_to_string(&consumer)?.replace(application, &limited))?;
     Ok(())
+}
+
+/// Today, and when grants end.
+pub(crate) fn term() -> anyhow::Result<(String, String)> {
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+    let today = jiff::Zoned::now().with_time_zone(zone).date();
+    let until = today.checked_add(jiff::Span::new().days(300))?;
+    Ok((today.to_string(), until.to_string()))
 }
 
 /// Puts values in the places of a text that are marked with `@NAME@`.

@@ -17,9 +17,12 @@ mod origin;
 mod peers;
 mod process;
 mod prove;
+mod province;
+mod reload;
 mod steady;
 mod table;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -78,6 +81,7 @@ Cases:
   idle-tls       the same over TLS
   rate-2000      latency at 2,000 calls a second over TLS
   rate-10000     the same at 10,000
+  reload         latency at 2,000 calls a second while a grant is added to 100,000
   workers        CPU of a call with two workers and with one
 
 Example:
@@ -167,6 +171,7 @@ fn prepare(options: &Options, work: &Path) -> anyhow::Result<(Running, Bench)> {
         origin: port,
         work: work.to_owned(),
         seconds: options.seconds,
+        province: OnceCell::new(),
     };
     Ok((origin, bench))
 }

@@ -9,7 +9,7 @@ use crate::load::{Load, PROXY, cost};
 use crate::origin::MIB;
 use crate::peers::{Bench, Door, Peer, Proxy, launch};
 use crate::prove::prove;
-use crate::{idle, steady};
+use crate::{idle, reload, steady};
 
 /// Both cores, where two workers are compared with one.
 const BOTH: &[&str] = &["taskset", "-c", "0,1"];
@@ -47,6 +47,7 @@ pub(crate) fn measure(
             let target = proven(proxy, Door::Tls, "small")?;
             steady::latency(&target, *rate, bench.seconds)?.into()
         }
+        Kind::Reload => reload::costs(bench, peer)?,
         Kind::Workers => {
             let mut figures = Vec::new();
             for workers in [1, 2] {

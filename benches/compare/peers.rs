@@ -1,16 +1,19 @@
 //! The programs that are measured, and how each is started.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use rustls::ClientConfig;
 
 use crate::city::{City, fill};
 use crate::load::Target;
 use crate::process::{Running, find, free_ports, start};
+use crate::province;
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +63,19 @@ pub(crate) struct Bench {
     pub(crate) work: PathBuf,
     pub(crate) seconds: u32,
     pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) province: OnceCell<City>,
+}
+
+impl Bench {
+    /// The city grown to a province; made when it is first asked for.
+    pub(crate) fn province(&self) -> anyhow::Result<&City> {
+        if self.province.get().is_none() {
+            let helan = self.programs.get(&Peer::Helan).cloned().unwrap_or_default();
+            let made = province::make(&helan, &self.work, &self.city)?;
+            drop(self.province.set(made));
+        }
+        self.province.get().context("no province")
+    }
 }
 
 /// Where each program is; one that is missing is not among them.
@@ -78,10 +94,21 @@ pub(crate) fn launch(
     by: &[&str],
     workers: u32,
 ) -> anyhow::Result<Proxy> {
+    launch_in(bench, &bench.city, peer, by, workers)
+}
+
+/// The same for another city than the usual one.
+pub(crate) fn launch_in(
+    bench: &Bench,
+    city: &City,
+    peer: Peer,
+    by: &[&str],
+    workers: u32,
+) -> anyhow::Result<Proxy> {
     let ports = free_ports(4)?;
     let folder = bench.work.join(format!("{}-{ports}", peer.name()));
     fs::create_dir_all(folder.join("tmp"))?;
-    let certificates = bench.city.folder.join("certs");
+    let certificates = city.folder.join("certs");
     let (certificate, key) = (certificates.join("gateway.pem"), certificates.join("gateway.key"));
     let both = folder.join("both.pem");
     fs::write(&both, fs::read_to_string(&certificate)? + &fs::read_to_string(&key)?)?;
@@ -93,12 +120,12 @@ pub(crate) fn launch(
         ("ADMIN", (ports + 3).to_string()),
         ("ORIGIN", bench.origin.to_string()),
         ("WORKERS", workers.to_string()),
-        ("CITY", text(&bench.city.folder)),
+        ("CITY", text(&city.folder)),
         ("CERT", text(&certificate)),
         ("KEY", text(&key)),
         ("PEM", text(&both)),
-        ("JWKS", text(&bench.city.folder.join("policies/city.jwks"))),
-        ("TOKEN", bench.city.token.clone()),
+        ("JWKS", text(&city.folder.join("policies/city.jwks"))),
+        ("TOKEN", city.token.clone()),
     ];
     let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
     let (config, template) = match peer {

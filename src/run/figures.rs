@@ -28,6 +28,7 @@ pub(super) struct Figures {
     process: Process,
     mishaps: IntCounterVec,
     open: IntGaugeVec,
+    parked: IntGaugeVec,
     expiry: IntGaugeVec,
     calls: IntCounterVec,
     connects: IntCounterVec,
@@ -65,6 +66,11 @@ impl Figures {
                 &["zone", "kind"],
             )?,
             open: gauge("helan_connections_open", "Connections open now.", &["zone", "listener"])?,
+            parked: gauge(
+                "helan_connections_parked",
+                "Those among them that wait for a call and hold little memory.",
+                &["zone", "listener"],
+            )?,
             expiry: gauge(
                 "helan_certificate_expiry_timestamp_seconds",
                 "When the certificate that a listener shows ends.",
@@ -141,6 +147,7 @@ impl Figures {
             let address = listener.address.to_string();
             let labels = [listener.zone.as_str(), address.as_str()];
             self.open.with_label_values(&labels).set(listener.open().into());
+            self.parked.with_label_values(&labels).set(listener.parked().into());
             if let Some(ends) = listener.certificate_ends() {
                 self.expiry.with_label_values(&labels).set(ends.div_euclid(1000));
             }

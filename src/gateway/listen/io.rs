@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -35,6 +36,15 @@ pub(super) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+}
+
 /// The socket of one connection.
 #[derive(Debug)]
 pub(super) struct Io {
@@ -42,6 +52,8 @@ pub(super) struct Io {
     conn: Arc<Conn>,
     pulse: Rc<Pulse>,
     scratch: Scratch,
+    /// What was read and noted before, and is to be read again.
+    ahead: Bytes,
     closed: bool,
     thrown_away: usize,
 }
@@ -49,7 +61,19 @@ pub(super) struct Io {
 impl Io {
     pub(super) fn new(stream: Stream, conn: Arc<Conn>, pulse: Rc<Pulse>, scratch: Scratch) -> Self {
         let stream = TokioIo::new(stream);
-        Self { stream, conn, pulse, scratch, closed: false, thrown_away: 0 }
+        let ahead = Bytes::new();
+        Self { stream, conn, pulse, scratch, ahead, closed: false, thrown_away: 0 }
+    }
+
+    /// Gives back bytes that were read and not used.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        // A copy, since they may be the last in a large buffer.
+        self.ahead = Bytes::copy_from_slice(bytes);
+    }
+
+    /// Whether the socket has something to read: bytes, or that the other side hung up.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.inner().socket().poll_read_ready(cx)
     }
 
     /// Reads where the bytes can be looked at.
@@ -58,6 +82,11 @@ impl Io {
         cx: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let most = cursor.remaining().min(self.ahead.len());
+            cursor.put_slice(&self.ahead.split_to(most));
+            return Poll::Ready(Ok(()));
+        }
         let mut scratch = self.scratch.borrow_mut();
         let most = cursor.remaining().min(scratch.len());
         let Some(room) = scratch.get_mut(..most) else { return Poll::Ready(Ok(())) };
@@ -94,12 +123,8 @@ impl Io {
 impl Drop for Io {
     fn drop(&mut self) {
         if self.pulse.is_broken() {
-            let socket = match self.stream.inner() {
-                Stream::Plain(socket) => socket,
-                Stream::Tls(tls) => tls.get_ref().0,
-            };
             // A body without a length would look whole after an orderly end.
-            if let Err(error) = socket.set_zero_linger() {
+            if let Err(error) = self.stream.inner().socket().set_zero_linger() {
                 tracing::debug!(%error, "a broken answer could not be reset");
             }
         }

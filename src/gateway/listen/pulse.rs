@@ -89,6 +89,11 @@ impl Pulse {
         (Call(Rc::clone(self)), writing)
     }
 
+    /// How many calls began.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.get()
+    }
+
     /// What was written must not be taken for whole.
     pub(super) fn break_off(&self) {
         self.broken.set(true);

@@ -19,6 +19,7 @@ use super::calls::{Answer, Calls, Handler, Streams};
 use super::conn::{Conn, Cut};
 use super::handshake::{begins_with_preface, secure};
 use super::io::{Io, Scratch, Stream};
+use super::park::{Woken, apart, parked, stop};
 use super::pulse::Pulse;
 use super::shared::{ListenerShared, Mishap};
 use super::watch::{Alarm, LAST_WORDS, Watch};
@@ -64,7 +65,7 @@ pub(super) async fn serve<B: Answer>(arrival: Arrival, tools: Rc<Tools<B>>) {
 async fn talk<B: Answer>(stream: Stream, conn: Arc<Conn>, tools: Rc<Tools<B>>) {
     let _listed = ListenerShared::list(&conn);
     let http2 = match (&stream, conn.tls()) {
-        (Stream::Plain(socket), _) => match begins_with_preface(socket, &conn).await {
+        (Stream::Plain(socket), _) => match Box::pin(begins_with_preface(socket, &conn)).await {
             Some(http2) => http2,
             None => return,
         },
@@ -72,24 +73,53 @@ async fn talk<B: Answer>(stream: Stream, conn: Arc<Conn>, tools: Rc<Tools<B>>) {
     };
     let pulse = Pulse::new(!http2);
     let io = Io::new(stream, Arc::clone(&conn), Rc::clone(&pulse), Rc::clone(&tools.scratch));
-    let streams = http2.then(|| Streams::new(&conn));
     let handler = Rc::clone(&tools.handler);
-    let calls = Calls::new(handler, Arc::clone(&conn), Rc::clone(&pulse), streams.clone());
-    if let Some(streams) = streams {
+    if http2 {
+        let streams = Streams::new(&conn);
+        let calls =
+            Calls::new(handler, Arc::clone(&conn), Rc::clone(&pulse), Some(streams.clone()));
         let http = builder_2(conn.bounds(), streams).serve_connection(io, calls);
-        let mut http = Box::pin(http);
-        let end = drive(&mut http, &conn, &pulse).await;
+        let mut watch = Watch::new(conn.bounds());
+        let end = drive(&mut Box::pin(http), &conn, &pulse, &mut watch).await;
         note_end(&end, &conn, &pulse);
     } else {
+        let calls = Calls::new(handler, Arc::clone(&conn), Rc::clone(&pulse), None);
+        talk_1(io, calls, &conn, &pulse).await;
+    }
+}
+
+/// Speaks HTTP/1. Hyper has its buffers only while there are calls: between those that lie far
+/// apart the connection is parked.
+async fn talk_1<B: Answer>(mut io: Io, mut calls: Calls<B>, conn: &Conn, pulse: &Pulse) {
+    let mut watch = Watch::parking(conn.bounds());
+    let (http, end) = loop {
+        let before = pulse.calls();
         let mut http = Box::new(builder_1(conn.bounds()).serve_connection(io, calls));
-        let end = drive(&mut http, &conn, &pulse).await;
-        note_end(&end, &conn, &pulse);
-        if matches!(end, End::Alarm(Alarm::HeadSlow)) && pulse.in_head() {
-            finish(http.into_parts().io, TOO_SLOW).await;
-        } else if matches!(end, End::Over(Ok(()))) && !pulse.is_shutting() {
-            // After an offer to upgrade hyper leaves the farewell to us.
-            finish(http.into_parts().io, &[]).await;
+        let end = drive(&mut http, conn, pulse, &mut watch).await;
+        if !matches!(end, End::Alarm(Alarm::Quiet)) {
+            break (http, end);
         }
+        // Without a call it has nothing to end.
+        let stopped = if pulse.calls() == before { Some(Ok(())) } else { stop(&mut http) };
+        match stopped {
+            Some(Ok(())) => (io, calls) = apart(*http),
+            Some(Err(error)) => break (http, End::Over(Err(error))),
+            None => {
+                conn.close();
+                let end = drive(&mut http, conn, pulse, &mut watch).await;
+                break (http, end);
+            }
+        }
+        if matches!(parked(&io, conn, &mut watch).await, Woken::End) {
+            return finish(io, &[]).await;
+        }
+    };
+    note_end(&end, conn, pulse);
+    if matches!(end, End::Alarm(Alarm::HeadSlow)) && pulse.in_head() {
+        finish(http.into_parts().io, TOO_SLOW).await;
+    } else if matches!(end, End::Over(Ok(()))) && !pulse.is_shutting() {
+        // After an offer to upgrade hyper leaves the farewell to us.
+        finish(http.into_parts().io, &[]).await;
     }
 }
 
@@ -148,8 +178,7 @@ enum End {
 }
 
 /// Drives a connection, winds it down when asked, and cuts it when it waits for too long.
-async fn drive<H: Http>(http: &mut H, conn: &Conn, pulse: &Pulse) -> End {
-    let mut watch = Watch::new(conn.bounds());
+async fn drive<H: Http>(http: &mut H, conn: &Conn, pulse: &Pulse, watch: &mut Watch) -> End {
     let mut told = false;
     poll_fn(|cx| {
         conn.waker.register(cx.waker());
@@ -169,6 +198,8 @@ async fn drive<H: Http>(http: &mut H, conn: &Conn, pulse: &Pulse) -> End {
                     conn.close();
                     continue;
                 }
+                // Only empty lines came so far.
+                Poll::Ready(Alarm::Quiet) if pulse.awaits_first() => continue,
                 alarm @ (Poll::Pending | Poll::Ready(_)) => alarm.map(End::Alarm),
             };
         }
@@ -179,7 +210,7 @@ async fn drive<H: Http>(http: &mut H, conn: &Conn, pulse: &Pulse) -> End {
 /// Counts what went wrong, so that every answer and every silence is accounted for.
 fn note_end(end: &End, conn: &Conn, pulse: &Pulse) {
     let mishap = match end {
-        End::Over(Ok(())) | End::Alarm(Alarm::Idle | Alarm::Overdue) => None,
+        End::Over(Ok(())) | End::Alarm(Alarm::Quiet | Alarm::Idle | Alarm::Overdue) => None,
         End::Over(Err(error)) => {
             tracing::debug!(%error, peer = %conn.peer(), "a connection broke");
             mishap(error, pulse)

@@ -29,6 +29,7 @@ pub struct ListenerShared {
     /// The time to finish is over: what is still open is cut.
     over: AtomicBool,
     count: AtomicU32,
+    parked: AtomicU32,
     next: AtomicU64,
     by_address: Mutex<HashMap<IpAddr, u32>>,
     connections: Mutex<HashMap<u64, Weak<Conn>>>,
@@ -130,6 +131,10 @@ pub(super) struct Place {
     address: Option<IpAddr>,
 }
 
+/// Counts a connection as parked, until dropped.
+#[derive(Debug)]
+pub(super) struct Parked<'l>(&'l ListenerShared);
+
 /// Keeps a connection listed while it is served.
 #[derive(Debug)]
 pub(super) struct Listed(Arc<Conn>);
@@ -151,6 +156,7 @@ impl ListenerShared {
             draining: AtomicBool::new(false),
             over: AtomicBool::new(false),
             count: AtomicU32::new(0),
+            parked: AtomicU32::new(0),
             next: AtomicU64::new(1),
             by_address: Mutex::default(),
             connections: Mutex::default(),
@@ -160,6 +166,16 @@ impl ListenerShared {
     /// Connections open now, handshakes and those waiting for a worker included.
     pub fn open(&self) -> u32 {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// Those among them that wait for a call and hold no more than that takes.
+    pub fn parked(&self) -> u32 {
+        self.parked.load(Ordering::Acquire)
+    }
+
+    pub(super) fn park(&self) -> Parked<'_> {
+        self.parked.fetch_add(1, Ordering::AcqRel);
+        Parked(self)
     }
 
     /// When the certificate shown ends, in milliseconds since the epoch; none without TLS.
@@ -275,6 +291,12 @@ impl Drop for Place {
                 by_address.remove(&address);
             }
         }
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        self.0.parked.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::accept::{self, Worker, accept, bind};
 use super::calls::{Answer, Handler};
+use super::give_back::give_back;
 use super::shared::ListenerShared;
 use super::worker;
 use crate::config::{Listener, TlsConfig};
@@ -146,9 +147,9 @@ async fn run(
         tasks.spawn(accept(socket, listener, workers.clone(), stop.clone()));
     }
     drop(workers);
-    let looking = tokio::spawn(look(shared));
+    let beside = [tokio::spawn(give_back(shared.clone())), tokio::spawn(look(shared))];
     while tasks.join_next().await.is_some() {}
-    looking.abort();
+    beside.iter().for_each(tokio::task::JoinHandle::abort);
     drop(alive);
 }
 

@@ -1,13 +1,15 @@
 //! Keeps what is in force in step with the policy folder.
 //!
-//! Two threads. One watches: what a file takes away is denied at once, through the overlay, whatever
-//! the rest of the folder looks like. The other builds: it waits until the folder is quiet, reads and
-//! checks it whole, and hands it on only if it is good; otherwise what was good stays.
+//! One thread watches: what a file takes away is denied at once, through the overlay, whatever the
+//! rest of the folder looks like. Another builds: it waits until the folder is quiet, reads and checks
+//! it whole, and hands it on only if it is good; otherwise what was good stays. A third goes over the
+//! folder for what no event told of. The last two stand back behind the threads that serve.
 
 mod build;
 mod freeze;
 mod overlay;
 mod root;
+mod rounds;
 mod watch;
 mod withdraw;
 
@@ -114,9 +116,26 @@ pub fn start(
     let is_refused = good.origins.root() != reader.root();
     let builder = build::Builder { reader, profiles, clock, install, refused, is_refused };
     let (of_watch, of_build) = (Arc::clone(&shared), Arc::clone(&shared));
-    spawn("policy-watch", move || watch::Watch::new(of_watch, root, builds).run(&inbox))?;
+    let (watching, ended) = mpsc::channel();
+    let (files, rounds) = (shared.files.clone(), messages.clone());
+    spawn("policy-rounds", move || rounds::go(&files, &rounds, &ended))?;
+    let watch = watch::Watch::new(of_watch, root, builds);
+    spawn("policy-watch", move || {
+        watch.run(&inbox);
+        drop(watching);
+    })?;
     spawn("policy-build", move || builder.run(&of_build, &orders))?;
     Ok(Reload { shared, freezes: Mutex::new(freezes), messages })
+}
+
+/// How far, as `nice` counts: calls go first, and a tenth of a core is left where they want all of it.
+const BACK: i32 = 10;
+
+/// Puts this thread behind those that serve. Linux keeps the priority of each thread apart.
+fn stand_back() {
+    if let Err(error) = rustix::process::nice(BACK) {
+        tracing::warn!(%error, "policies are read at the priority of calls");
+    }
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), notify::Error> {

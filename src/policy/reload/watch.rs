@@ -20,9 +20,6 @@ use crate::policy::folder::Stamps;
 /// How long a writer that does not close its file is waited for.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// How often the folder is gone over for changes that no event told of.
-const ROUND: Duration = Duration::from_secs(4);
-
 /// Events looked at together.
 const BATCH: usize = 10_000;
 
@@ -31,6 +28,11 @@ const BATCH: usize = 10_000;
 pub(super) enum Message {
     /// By the system.
     Event(notify::Result<notify::Event>),
+    /// That a round has ended.
+    Round {
+        /// Whether it found files that the last reading did not.
+        changed: bool,
+    },
     /// To read the folder again.
     Trigger(Cause),
     /// To end.
@@ -43,24 +45,24 @@ pub(super) struct Watch {
     root: RootWatch,
     builds: Sender<Order>,
     settling: BTreeMap<PathBuf, Instant>,
-    /// The folder and the rules in it as the last round found them.
-    found: Stamps,
+    /// The rules as they were found last.
     rules: Stamps,
-    round: Instant,
 }
 
 impl Watch {
     pub(super) fn new(shared: Arc<Shared>, root: RootWatch, builds: Sender<Order>) -> Self {
-        let (found, rules) = (Stamps::new(), shared.files.rule_stamps());
-        let round = instant() + ROUND;
-        Self { shared, root, builds, settling: BTreeMap::new(), found, rules, round }
+        let rules = shared.files.rule_stamps();
+        Self { shared, root, builds, settling: BTreeMap::new(), rules }
     }
 
     /// Watches until it is told to stop.
     pub(super) fn run(mut self, inbox: &Receiver<Message>) {
         loop {
-            let next = self.settling.values().copied().min().unwrap_or(self.round).min(self.round);
-            let first = match inbox.recv_timeout(next.saturating_duration_since(instant())) {
+            let first = match self.settling.values().min() {
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(due) => inbox.recv_timeout(due.saturating_duration_since(instant())),
+            };
+            let first = match first {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -71,15 +73,12 @@ impl Watch {
                     Message::Event(event) => {
                         seen.note(self.root.path(), event, &mut self.settling);
                     }
+                    Message::Round { changed } => self.end_round(changed, &mut seen),
                     Message::Trigger(cause) => seen.asked.push(cause),
                     Message::Stop => return,
                 }
             }
             self.settle(&mut seen);
-            if instant() >= self.round {
-                self.go_round(&mut seen);
-                self.round = instant() + ROUND;
-            }
             self.act(seen);
         }
     }
@@ -98,14 +97,9 @@ impl Watch {
 
     /// Looks for what no event told of: another folder in the root's place, somewhere above it too, or
     /// a file system that does not tell.
-    fn go_round(&mut self, seen: &mut Seen) {
-        seen.everything |= self.root.renew(false);
-        let rules = self.shared.files.rule_stamps();
-        seen.rules |= rules != self.rules;
-        let found = self.shared.files.stamps();
-        // Once for each state, since a reading may be on its way.
-        seen.everything |= found != self.found && !self.shared.files.has_read(&found);
-        self.found = found;
+    fn end_round(&mut self, changed: bool, seen: &mut Seen) {
+        seen.everything |= self.root.renew(false) || changed;
+        seen.rules |= self.shared.files.rule_stamps() != self.rules;
     }
 
     fn act(&mut self, seen: Seen) {

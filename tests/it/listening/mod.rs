@@ -2,5 +2,6 @@
 
 mod drain;
 mod malformed;
+mod parked;
 mod slow;
 mod tls;

@@ -12,7 +12,7 @@ use crate::support::ca::{Ca, put};
 use crate::support::node::{Client, Node, node, read_all};
 
 /// A listener's TLS in a folder, with lists of what was revoked.
-fn listener_tls(folder: &Path, ca: &Ca, required: bool) -> TlsConfig {
+pub(super) fn listener_tls(folder: &Path, ca: &Ca, required: bool) -> TlsConfig {
     let own = ca.issue(&["gate.example"], 1);
     TlsConfig {
         certificate: put(folder, "gate.pem", &own.certificate),
@@ -25,11 +25,11 @@ fn listener_tls(folder: &Path, ca: &Ca, required: bool) -> TlsConfig {
     }
 }
 
-fn tls_node(tls: TlsConfig) -> Node {
+pub(super) fn tls_node(tls: TlsConfig) -> Node {
     node(|listener: &mut Listener| listener.tls = Some(tls))
 }
 
-async fn client(node: &Node, tls: &std::sync::Arc<rustls::ClientConfig>) -> Client {
+pub(super) async fn client(node: &Node, tls: &std::sync::Arc<rustls::ClientConfig>) -> Client {
     let stream = node.tls(tls).await.unwrap();
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     Client::new(stream, http2).await

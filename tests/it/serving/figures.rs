@@ -74,10 +74,14 @@ fn interfaces_connections_and_certificates_are_on_the_page() {
         assert_eq!(curl(&[&format!("{}/ecology/air-quality", city.shown.opening)]).0, 200);
     }
     let address = city.shown.opening.trim_start_matches("http://");
-    let held = TcpStream::connect(address).unwrap();
+    let mut held = TcpStream::connect(address).unwrap();
     let listener = format!("{{listener=\"{address}\",zone=\"opening\"}}");
     eventually("the open connection", Duration::from_secs(5), || {
         (metric(&city, &format!("helan_connections_open{listener}")) == Some(1)).then_some(())
+    });
+    held.write_all(b"GET /catalog HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    eventually("its rest", Duration::from_secs(5), || {
+        (metric(&city, &format!("helan_connections_parked{listener}")) == Some(1)).then_some(())
     });
     drop(held);
     eventually("its end", Duration::from_secs(5), || {

@@ -1,0 +1,27 @@
+//! Goes over the folder now and then, for changes that no event told of.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use super::stand_back;
+use super::watch::Message;
+use crate::policy::folder::{FileReader, Stamps};
+
+/// How long it rests between two rounds.
+const REST: Duration = Duration::from_secs(4);
+
+/// Goes round until the watch has ended. A province's hundred thousand files take a third of a second
+/// each time, and calls are not to wait for that.
+pub(super) fn go(files: &FileReader, watch: &Sender<Message>, ended: &Receiver<()>) {
+    stand_back();
+    let mut before = Stamps::new();
+    while ended.recv_timeout(REST) == Err(RecvTimeoutError::Timeout) {
+        let found = files.stamps();
+        // Once for each state, since a reading may be on its way.
+        let changed = found != before && !files.has_read(&found);
+        before = found;
+        if watch.send(Message::Round { changed }).is_err() {
+            return;
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! What recording costs a call at saturation: the same calls with a journal that keeps nothing, and with
 //! the real one, its tree included, on a real file. Everything runs on one core.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark may stop")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
+#![expect(clippy::disallowed_methods, reason = "spans that are measured, never recorded time")]
+
 #[path = "support/proc.rs"]
 mod proc;
 

@@ -1,6 +1,10 @@
 //! What proof costs after the fact: reading a million events again, and collecting one of them as
 //! evidence.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark may stop")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
+#![expect(clippy::disallowed_methods, reason = "spans that are measured, never recorded time")]
+
 #[path = "support/proc.rs"]
 mod proc;
 

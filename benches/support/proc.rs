@@ -6,5 +6,5 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// CPU time of all threads, in user space and in the kernel.
 pub(crate) fn cpu() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap()
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }

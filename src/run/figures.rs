@@ -44,6 +44,7 @@ impl Figures {
     /// Makes and registers them.
     pub(super) fn register(registry: &Registry, now: Timestamp) -> Result<Self, prometheus::Error> {
         let ready = node(registry, now)?;
+        let upstream = ["upstream"];
         let counter = |name: &str, help: &str, labels: &[&str]| {
             let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(counter.clone()))?;
@@ -76,28 +77,20 @@ impl Figures {
                 "When the certificate that a listener shows ends.",
                 &["zone", "listener"],
             )?,
-            calls: counter("helan_upstream_calls_total", "Calls to be sent.", &["upstream"])?,
-            connects: counter(
-                "helan_upstream_connects_total",
-                "Connections opened.",
-                &["upstream"],
-            )?,
+            calls: counter("helan_upstream_calls_total", "Calls to be sent.", &upstream)?,
+            connects: counter("helan_upstream_connects_total", "Connections opened.", &upstream)?,
             reuses: counter(
                 "helan_upstream_reuses_total",
                 "Calls that found a connection open.",
-                &["upstream"],
+                &upstream,
             )?,
-            retries: counter("helan_upstream_retries_total", "Calls sent again.", &["upstream"])?,
-            failures: counter(
-                "helan_upstream_failures_total",
-                "Calls that failed.",
-                &["upstream"],
-            )?,
-            in_flight: gauge("helan_upstream_in_flight", "Calls under way.", &["upstream"])?,
+            retries: counter("helan_upstream_retries_total", "Calls sent again.", &upstream)?,
+            failures: counter("helan_upstream_failures_total", "Calls that failed.", &upstream)?,
+            in_flight: gauge("helan_upstream_in_flight", "Calls under way.", &upstream)?,
             breaker: gauge(
                 "helan_upstream_breaker_open",
                 "1 while an interface is left alone because it failed repeatedly.",
-                &["upstream"],
+                &upstream,
             )?,
             faults: counter(
                 "helan_upstream_faults_total",

@@ -104,12 +104,16 @@ impl Page {
     }
 }
 
+/// Digits in a row that may be somebody's number.
+const TELLING: usize = 8;
+
 /// A text as it may stand in a record: ids as they are, anything else as a mark. What people type into a
 /// search may be anybody's number.
 fn plain_id(text: &str) -> &str {
     let is_id = OrganizationId::parse(text).is_ok() || EntryId::parse(text).is_ok();
-    let is_short_number = text.bytes().all(|b| b.is_ascii_digit());
-    if is_id && !is_short_number { text } else { "(other)" }
+    let is_telling = text.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() >= TELLING);
+    let is_plain = text.parse::<Uuid>().is_ok() || (is_id && !is_telling);
+    if is_plain { text } else { "(other)" }
 }
 
 impl Section {
@@ -239,7 +243,11 @@ mod tests {
         let target = |query: &str| Page::Records.target(&asked(query)).unwrap();
         assert_eq!(target(""), "records");
         assert_eq!(target("entry=a/b&outcome=no-grant"), "records entry=a/b outcome=no-grant");
-        assert_eq!(target("organization=640106198507150024"), "records organization=(other)");
+        for number in ["640106198507150024", "64010619850715002x", "a-13895001234"] {
+            assert_eq!(target(&format!("organization={number}")), "records organization=(other)");
+        }
+        let id = "019a1b2c-0000-7000-8000-012345678901";
+        assert_eq!(target(&format!("transaction={id}")), format!("records transaction={id}"));
         assert_eq!(target("outcome=%E5%BC%A0"), "records outcome=(other)");
     }
 }

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use helan::domain::{ApplicationId, EntryId, GrantId, OrganizationId, PurposeId, Timestamp, Zone};
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{
     ANSWERED, Clock, Decided, Event, Finished, Journal, JournalOptions, Keep, KeyedHash, Proved,
 };
@@ -62,6 +63,7 @@ fn options(folder: &Path, clock: &Arc<AtomicI64>, pack_after: Duration) -> Journ
         node: "north".to_owned(),
         clock: Clock::new(move || Timestamp::from_millis(told.load(Ordering::Relaxed))),
         keep: Keep { pack_after, ..Keep::default() },
+        tree: TreeOptions::signed_by(Signer::new("bench/records", &[7; 32])),
     }
 }
 

@@ -204,7 +204,7 @@ impl Journal {
         self.thread.orders.stop();
         // The keeper of segments was started last; what it records comes before the end.
         let mut threads = std::mem::take(&mut *lock(&self.thread.handles));
-        threads.pop().map_or((), join);
+        threads.pop().into_iter().for_each(join);
         self.shared.settle_uncounted();
         self.shared.keep(&Event::Stopped(Stopped { time: self.shared.now() }));
         self.shared.queue.close();

@@ -60,7 +60,7 @@ impl Process {
     }
 }
 
-/// `utime` and `stime` of proc_pid_stat(5). The name before them may hold anything, a parenthesis too.
+/// `utime` and `stime` of `proc_pid_stat(5)`. The name before them may hold anything, a parenthesis too.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_whitespace().skip(11);
@@ -69,14 +69,14 @@ fn cpu(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis(spent.saturating_mul(TICK_MS)))
 }
 
-/// `VmRSS` of proc_pid_status(5), in bytes.
+/// `VmRSS` of `proc_pid_status(5)`, in bytes.
 fn memory(status: &str) -> Option<i64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes.saturating_mul(1024))
 }
 
-/// The soft limit of open files of proc_pid_limits(5).
+/// The soft limit of open files of `proc_pid_limits(5)`.
 fn most_files(limits: &str) -> Option<i64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()

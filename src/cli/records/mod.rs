@@ -62,10 +62,10 @@ pub enum Records {
     Prove(ProveArgs),
     /// Checks evidence that `prove` wrote, without any records.
     CheckProof(CheckProofArgs),
-    /// The roll-ups anew, from the records.
-    Rebuild(RebuildArgs),
     /// Calls and other events as a Parquet file.
     Export(ExportArgs),
+    /// The roll-ups anew, from the records.
+    Rebuild(RebuildArgs),
 }
 
 /// Shows what was asked for.
@@ -76,8 +76,8 @@ pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> 
         Records::Verify(args) => proof::verify(args, out),
         Records::Prove(args) => proof::prove(args, out),
         Records::CheckProof(args) => proof::check(args, out),
-        Records::Rebuild(args) => rebuild::rebuild(args, out),
         Records::Export(args) => export::export(args, out),
+        Records::Rebuild(args) => rebuild::rebuild(args, out),
     }
 }
 
@@ -185,9 +185,6 @@ pub enum RecordsError {
         #[source]
         cause: io::Error,
     },
-    /// The roll-ups could not be built.
-    #[error(transparent)]
-    Rebuild(#[from] RebuildError),
     /// The file that was asked for could not be written.
     #[error("cannot write {file}; check its folder, its permissions and the room on its disk")]
     File {
@@ -197,6 +194,9 @@ pub enum RecordsError {
         #[source]
         cause: io::Error,
     },
+    /// The roll-ups could not be built.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
     /// What could be read was shown, but not all could be.
     #[error("the records are not sound; first problems:\n{}", .0.join("\n"))]
     Unsound(Vec<String>),

@@ -49,7 +49,7 @@ pub struct Follower {
     clock: Clock,
     progress: Arc<Progress>,
     stop: Arc<Stop>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<JoinHandle<Task>>>,
 }
 
 impl Follower {
@@ -72,6 +72,7 @@ impl Follower {
                 tracing::debug!(%error, "the thread of the roll-ups keeps its priority");
             }
             task.run();
+            task
         })?;
         let thread = Mutex::new(Some(thread));
         Ok(Self { journal: journal.clone(), clock, progress, stop, thread })
@@ -82,14 +83,15 @@ impl Follower {
         self.progress.lag(self.journal.committed(), self.clock.now())
     }
 
-    /// Folds what is durable by now, for so long at most, and ends.
+    /// Ends the thread and folds what is durable by now, for so long at most: here, where nothing has
+    /// to be given way to any more.
     pub fn finish(&self, within: Duration) {
         self.stop.ask(within);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread of the roll-ups ended by a panic");
+        match thread.map(JoinHandle::join) {
+            Some(Ok(task)) => task.finish(),
+            Some(Err(_)) => tracing::error!("the thread of the roll-ups ended by a panic"),
+            None => {}
         }
         let Lag { events, .. } = self.lag();
         if events > 0 {
@@ -108,6 +110,7 @@ impl Drop for Follower {
 }
 
 /// What the thread does.
+#[derive(Debug)]
 struct Task {
     journal: Journal,
     followed: Followed,
@@ -134,32 +137,47 @@ pub(super) enum Trouble {
 }
 
 impl Task {
+    /// Folds until the end is asked for.
     fn run(&mut self) {
         let mut soon = SOON;
-        loop {
-            let is_last = self.stop.is_asked();
-            let came = self.round();
-            if let Err(trouble) = &came {
-                self.work = None;
-                self.complain(trouble);
-            }
-            let pause = match came {
-                Ok(Came::Full) if !self.stop.is_over() => continue,
-                Ok(Came::Behind) => soon,
-                Ok(Came::Full | Came::Even) => EVERY,
-                Err(_) => AGAIN,
+        while !self.stop.is_asked() {
+            let (pause, next) = match self.try_round() {
+                Some(Came::Full) => continue,
+                Some(Came::Behind) => (soon, EVERY.min(soon * 2)),
+                Some(Came::Even) => (EVERY, SOON),
+                None => (AGAIN, SOON),
             };
-            soon = if matches!(came, Ok(Came::Behind)) { EVERY.min(soon * 2) } else { SOON };
-            let is_even = matches!(came, Ok(Came::Even));
-            if is_last && (is_even || came.is_err() || self.stop.is_over()) {
-                break;
-            }
+            soon = next;
             self.stop.wait(pause);
+        }
+    }
+
+    /// Folds the rest, while there is time.
+    fn finish(mut self) {
+        while !self.stop.is_over() {
+            match self.try_round() {
+                Some(Came::Full) => {}
+                // What is on its way to the file is there in a moment.
+                Some(Came::Behind) => thread::sleep(SOON),
+                Some(Came::Even) | None => break,
+            }
         }
         if let Some(work) = self.work.take()
             && let Err(error) = work.close()
         {
             tracing::warn!(error = chain(&error), "the roll-ups were not closed in order");
+        }
+    }
+
+    /// One round; none if it failed.
+    fn try_round(&mut self) -> Option<Came> {
+        match self.round() {
+            Ok(came) => Some(came),
+            Err(trouble) => {
+                self.work = None;
+                self.complain(&trouble);
+                None
+            }
         }
     }
 

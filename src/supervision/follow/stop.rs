@@ -31,17 +31,13 @@ impl Stop {
         until.is_some_and(|until| now() >= until)
     }
 
-    /// Waits so long; shorter once the end is asked for.
+    /// Waits so long, or until the end is asked for.
     pub(super) fn wait(&self, pause: Duration) {
-        const SHORT: Duration = Duration::from_millis(10);
         let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        if until.is_some() {
-            drop(until);
-            std::thread::sleep(pause.min(SHORT));
-            return;
+        if until.is_none() {
+            // Woken for nothing it only looks once more.
+            drop(self.told.wait_timeout(until, pause));
         }
-        // Woken for nothing it only looks once more.
-        drop(self.told.wait_timeout(until, pause));
     }
 }
 

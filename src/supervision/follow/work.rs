@@ -21,6 +21,7 @@ pub(super) enum Came {
     Behind,
 }
 
+#[derive(Debug)]
 pub(super) struct Work {
     records: PathBuf,
     store: Store,

@@ -160,6 +160,10 @@ fn kills_under_load_and_a_torn_tail_neither_lose_nor_double_a_call() {
         }
     }
     let node = Served::start(&config, &city.shown.opening, "warn");
+    // It gives way to everything else on this machine.
+    eventually("the roll-ups to come even", Duration::from_secs(60), || {
+        (metric(&city, "helan_supervision_lag_events") == Some(0)).then_some(())
+    });
     node.end();
 
     let state = city.work().join("state");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{Clock, Journal, JournalOptions, Keep};
 use serde_json::Value;
 
@@ -50,6 +51,7 @@ pub fn pack(folder: &Path) {
         budgets: BTreeMap::new(),
         node: "packer".to_owned(),
         clock: Clock::system(),
+        tree: TreeOptions::signed_by(Signer::new("packer/records", &[7; 32])),
         keep: Keep { pack_after: Duration::ZERO, ..Keep::default() },
     };
     let (journal, _) = Journal::open(&options).unwrap();

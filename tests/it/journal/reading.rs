@@ -64,7 +64,6 @@ fn a_query_joins_calls_and_finds_them_by_what_they_were() {
         reason: None,
         outcome: "done".to_owned(),
         status: 204,
-        reason: None,
         count: 1,
     };
     journal.note(&Event::AdminWrite(write)).wait().unwrap();

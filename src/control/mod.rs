@@ -8,6 +8,8 @@ mod console;
 
 mod findings;
 
+mod freezing;
+
 mod unproved;
 
 mod write;

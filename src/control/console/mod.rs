@@ -4,6 +4,7 @@
 //! script runs in the browser and nothing is fetched from elsewhere. Each role sees its own sections.
 
 mod act;
+mod call;
 mod chart;
 mod entry;
 mod failures;
@@ -18,6 +19,7 @@ mod overview;
 mod page;
 mod record;
 mod search;
+mod section;
 mod session;
 mod show;
 mod texts;
@@ -147,8 +149,8 @@ fn make(seen: &Seen, page: &Page) -> Result<String, Trouble> {
         Page::Findings => finding::all(seen),
         Page::Finding(id) => finding::one(seen, id),
         Page::Records => record::all(seen),
-        Page::Record(transaction) => record::one(seen, *transaction),
-        Page::Numbered(seq) => record::numbered(seen, *seq),
+        Page::Record(transaction) => call::one(seen, *transaction),
+        Page::Numbered(seq) => call::numbered(seen, *seq),
         Page::Health => health::health(seen),
     }
 }

@@ -54,6 +54,7 @@ pub fn pack(folder: &Path) {
         budgets: BTreeMap::new(),
         node: "packer".to_owned(),
         clock: Clock::system(),
+        tree: TreeOptions::signed_by(Signer::new("packer/records", &[7; 32])),
         keep: Keep { pack_after: Duration::ZERO, ..Keep::default() },
         tree: TreeOptions::signed_by(Signer::new("packer/records", &[7; 32])),
     };

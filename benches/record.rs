@@ -88,7 +88,7 @@ fn round(journal: Option<&Journal>, work: Duration, calls: usize) -> Duration {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-    (proc::cpu() - began) / u32::try_from(calls / AT_ONCE * AT_ONCE).unwrap()
+    proc::cpu().saturating_sub(began) / u32::try_from(calls / AT_ONCE * AT_ONCE).unwrap()
 }
 
 async fn call(journal: Option<&Journal>, pattern: &Decided, work: Duration) {

@@ -38,7 +38,7 @@ fn main() {
     let (began, cpu) = (Instant::now(), proc::cpu());
     let believed = Believed { keys: vec![signer().verifier()], since: None };
     let report = verify(folder.path(), believed, |_| {}).unwrap();
-    let cpu = proc::cpu() - cpu;
+    let cpu = proc::cpu().saturating_sub(cpu);
     assert!(report.is_sound(), "{:?}", report.faults);
     assert!(report.events >= u64::try_from(2 * calls).unwrap());
     assert_eq!(report.covered, report.last);

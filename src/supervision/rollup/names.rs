@@ -27,7 +27,7 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// Every dimension, in the order of [`Series`].
+    /// Every dimension, in the order of `Series`.
     pub const ALL: [Self; 7] = [
         Self::Zone,
         Self::Provider,

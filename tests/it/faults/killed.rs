@@ -91,7 +91,7 @@ fn twenty_kills_under_load_lose_no_record_of_an_answer_that_began() {
         .unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["count"], 0, "{report}");
-    println!(
+    eprintln!(
         "kill -9: 20 kills, {} answered, {} calls and {} events recorded, 0 lost, {} checkpoints agree",
         seen.len(),
         decided.len(),

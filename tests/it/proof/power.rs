@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -54,7 +54,8 @@ fn child_that_calls() {
         for _ in 0..4 {
             scope.spawn(|| {
                 loop {
-                    println!("\n@{}", calls(&journal, 1)[0]);
+                    let line = format!("\n@{}\n", calls(&journal, 1)[0]);
+                    std::io::stdout().write_all(line.as_bytes()).unwrap();
                 }
             });
         }
@@ -158,7 +159,7 @@ fn a_power_cut_takes_only_what_was_not_durable() {
         fs::remove_file(image).unwrap();
     }
     assert!(answered > 200, "only {answered} calls: too thin a load");
-    println!(
+    eprintln!(
         "power cut: {} cuts, {answered} answered before the last, {recorded} events recorded, 0 lost",
         cuts.len()
     );
@@ -229,7 +230,7 @@ fn a_tail_that_reached_the_disk_in_pieces_and_out_of_order_is_cut() {
         go_on(cut.path(), &told, &format!("round {round}"));
     }
     assert!(told.len() > 200, "only {} calls: too thin a load", told.len());
-    println!("torn tails: 24 of 24 cut, {} answered, 0 lost", told.len());
+    eprintln!("torn tails: 24 of 24 cut, {} answered, 0 lost", told.len());
 }
 
 #[test]
@@ -260,5 +261,5 @@ fn on_a_full_disk_calls_are_refused_and_come_back_when_there_is_room() {
     eventually("room", Duration::from_secs(5), || call().ok());
     journal.close();
     let recorded = go_on(&records, &told, "a full disk");
-    println!("full disk: {} answered, {recorded} events recorded, 0 lost", told.len());
+    eprintln!("full disk: {} answered, {recorded} events recorded, 0 lost", told.len());
 }

@@ -196,7 +196,7 @@ fn every_change_is_found_and_named_by_the_event_it_hit() {
         assert!(wrong(&said).len() <= 3, "{name}: {said}");
         found += 1;
     }
-    println!("tampering: {found} of {} changes found", CASES.len());
+    eprintln!("tampering: {found} of {} changes found", CASES.len());
 }
 
 #[test]

@@ -56,7 +56,6 @@ pub fn pack(folder: &Path) {
         clock: Clock::system(),
         tree: TreeOptions::signed_by(Signer::new("packer/records", &[7; 32])),
         keep: Keep { pack_after: Duration::ZERO, ..Keep::default() },
-        tree: TreeOptions::signed_by(Signer::new("packer/records", &[7; 32])),
     };
     let (journal, _) = Journal::open(&options).unwrap();
     eventually("packing", Duration::from_secs(30), || {

@@ -14,7 +14,7 @@ use super::words::{self, Word as _, list};
 use crate::journal::{AdminWrite, Decided, Finished};
 
 #[derive(Template)]
-#[template(path = "console/record.html")]
+#[template(path = "console/record.html", config = "src/askama.toml")]
 struct One {
     s: Shell,
     t: &'static Texts,

@@ -47,7 +47,7 @@ struct Label {
 }
 
 #[derive(Template)]
-#[template(path = "console/chart.html")]
+#[template(path = "console/chart.html", config = "src/askama.toml")]
 struct Chart<'a> {
     title: &'a str,
     said: String,
@@ -198,7 +198,7 @@ pub(super) struct Rank {
 }
 
 #[derive(Template)]
-#[template(path = "console/ranks.html")]
+#[template(path = "console/ranks.html", config = "src/askama.toml")]
 struct Ranks<'a> {
     title: &'a str,
     what: &'a str,

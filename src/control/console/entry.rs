@@ -17,7 +17,7 @@ use crate::policy::reload::Frozen;
 use crate::supervision::{Dimension, Filter, Freshness, Step};
 
 #[derive(Template)]
-#[template(path = "console/entries.html")]
+#[template(path = "console/entries.html", config = "src/askama.toml")]
 struct All {
     s: Shell,
     t: &'static Texts,
@@ -74,7 +74,7 @@ fn interface(t: &'static Texts, entry: &Entry, lang: super::texts::Lang) -> &'st
 }
 
 #[derive(Template)]
-#[template(path = "console/entry.html")]
+#[template(path = "console/entry.html", config = "src/askama.toml")]
 struct One {
     s: Shell,
     t: &'static Texts,

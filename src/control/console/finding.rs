@@ -101,7 +101,7 @@ fn sort(all: &mut [Finding]) {
 }
 
 #[derive(Template)]
-#[template(path = "console/findings.html")]
+#[template(path = "console/findings.html", config = "src/askama.toml")]
 struct Findings {
     s: Shell,
     t: &'static Texts,
@@ -144,7 +144,7 @@ fn chosen(asked: &Asked) -> Option<State> {
 }
 
 #[derive(Template)]
-#[template(path = "console/finding.html")]
+#[template(path = "console/finding.html", config = "src/askama.toml")]
 struct One<'a> {
     s: Shell,
     t: &'static Texts,

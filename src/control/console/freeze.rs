@@ -9,7 +9,7 @@ use crate::domain::Role;
 use crate::policy::reload::Frozen;
 
 #[derive(Template)]
-#[template(path = "console/freeze.html")]
+#[template(path = "console/freeze.html", config = "src/askama.toml")]
 struct Part<'a> {
     t: &'static Texts,
     frozen: Option<Since>,

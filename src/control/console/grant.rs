@@ -17,7 +17,7 @@ use crate::policy::reload::Frozen;
 use crate::supervision::{Dimension, Filter, Step};
 
 #[derive(Template)]
-#[template(path = "console/grants.html")]
+#[template(path = "console/grants.html", config = "src/askama.toml")]
 struct All {
     s: Shell,
     t: &'static Texts,
@@ -25,7 +25,7 @@ struct All {
 }
 
 #[derive(Template)]
-#[template(path = "console/grant_rows.html")]
+#[template(path = "console/grant_rows.html", config = "src/askama.toml")]
 struct Rows {
     t: &'static Texts,
     rows: Vec<Row>,
@@ -98,7 +98,7 @@ pub(super) fn all(seen: &Seen) -> Result<String, Trouble> {
 }
 
 #[derive(Template)]
-#[template(path = "console/grant.html")]
+#[template(path = "console/grant.html", config = "src/askama.toml")]
 struct One {
     s: Shell,
     t: &'static Texts,

@@ -18,7 +18,7 @@ use crate::journal::segments;
 const LISTED: usize = 20;
 
 #[derive(Template)]
-#[template(path = "console/health.html")]
+#[template(path = "console/health.html", config = "src/askama.toml")]
 struct Health<'a> {
     s: Shell,
     t: &'static Texts,

@@ -26,7 +26,7 @@ use crate::domain::Role;
 const COOKIE: &str = "helan-console";
 
 #[derive(Template)]
-#[template(path = "console/login.html")]
+#[template(path = "console/login.html", config = "src/askama.toml")]
 struct Login<'a> {
     s: Shell,
     t: &'static Texts,

@@ -16,7 +16,7 @@ use crate::policy::reload::Frozen;
 use crate::supervision::{Dimension, Filter, Step};
 
 #[derive(Template)]
-#[template(path = "console/organizations.html")]
+#[template(path = "console/organizations.html", config = "src/askama.toml")]
 struct All {
     s: Shell,
     t: &'static Texts,
@@ -86,7 +86,7 @@ fn entries_of<'s>(
 }
 
 #[derive(Template)]
-#[template(path = "console/organization.html")]
+#[template(path = "console/organization.html", config = "src/askama.toml")]
 struct One {
     s: Shell,
     t: &'static Texts,

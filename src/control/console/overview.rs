@@ -23,7 +23,7 @@ const SOON_DAYS: i64 = 60;
 const DAY_MS: i64 = 86_400_000;
 
 #[derive(Template)]
-#[template(path = "console/overview.html")]
+#[template(path = "console/overview.html", config = "src/askama.toml")]
 struct Overview {
     s: Shell,
     t: &'static Texts,

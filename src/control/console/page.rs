@@ -189,7 +189,7 @@ impl From<askama::Error> for Trouble {
 
 /// A page with one message.
 #[derive(Template)]
-#[template(path = "console/message.html")]
+#[template(path = "console/message.html", config = "src/askama.toml")]
 struct Message<'a> {
     s: Shell,
     t: &'static Texts,

@@ -16,7 +16,7 @@ use crate::journal::Decided;
 use crate::policy::Sources;
 
 #[derive(Template)]
-#[template(path = "console/records.html")]
+#[template(path = "console/records.html", config = "src/askama.toml")]
 struct Records<'a> {
     s: Shell,
     t: &'static Texts,

@@ -20,7 +20,7 @@ use super::hash::Hash;
 use super::history::History;
 use super::note::{Signer, sign};
 use super::published::{Published, State};
-use super::tile::{Tiles, WIDTH_LEAVES};
+use super::tile::{Tiles, WIDTH_LEAVES, put};
 
 /// Events that one checkpoint may leave uncovered.
 const EVENTS: u64 = 10_000;
@@ -325,9 +325,10 @@ impl Follower {
     }
 
     fn publish(&self, note: &str) -> io::Result<()> {
-        put(&super::folder(&self.records).join("checkpoint"), note)?;
+        put(&super::folder(&self.records).join("checkpoint"), note.as_bytes(), 0o600)?;
         if let Some(copies) = &self.options.copies
-            && let Err(error) = put(&copies.join("checkpoint"), note)
+            // Whoever keeps it elsewhere is somebody else.
+            && let Err(error) = put(&copies.join("checkpoint"), note.as_bytes(), 0o644)
         {
             tracing::warn!(%error, folder = %copies.display(), "the checkpoint could not be copied");
         }
@@ -350,7 +351,8 @@ impl Follower {
         self.write_full()?;
         let folder = super::folder(&self.records);
         rustix::fs::syncfs(std::fs::File::open(&folder)?)?;
-        put(&folder.join("durable"), &format!("{}\n", self.tree.size()))?;
+        let size = format!("{}\n", self.tree.size());
+        put(&folder.join("durable"), size.as_bytes(), 0o600)?;
         self.last_sync = monotonic();
         self.synced = self.tree.size();
         Ok(())
@@ -363,11 +365,4 @@ fn durable(folder: &Path, tiles: &Tiles, covered: u64) -> io::Result<Growing> {
     let noted = noted.and_then(|noted| noted.trim().parse::<u64>().ok()).unwrap_or(0);
     let size = noted.min(covered) / WIDTH_LEAVES * WIDTH_LEAVES;
     Ok(tiles.edges(size)?.map_or_else(Growing::default, |edges| Growing::from_edges(size, edges)))
-}
-
-/// Puts a small file in place of another, whole or not at all.
-fn put(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    std::fs::write(&beside, text)?;
-    std::fs::rename(&beside, path)
 }

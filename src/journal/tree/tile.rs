@@ -1,8 +1,9 @@
 //! Tiles on disk, laid out as C2SP tlog-tiles says: `tile/{level}/{index}`, 256 hashes each, and
 //! `tile/{level}/{index}.p/{width}` while there are fewer.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::hash::{Hash, LENGTH, root_of};
@@ -43,9 +44,7 @@ impl Tiles {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let beside = path.with_extension("new");
-        fs::write(&beside, bytes(&tile.hashes))?;
-        fs::rename(&beside, &path)?;
+        put(&path, &bytes(&tile.hashes), 0o600)?;
         if is_full {
             // Whatever was readable from the parts is readable from the whole.
             match fs::remove_dir_all(&partial) {
@@ -137,6 +136,15 @@ fn place(level: u8, index: u64) -> PathBuf {
     let mut path = PathBuf::from(level.to_string());
     path.extend(groups.iter().rev());
     path
+}
+
+/// Puts a small file under its name, whole or not at all.
+pub(super) fn put(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut open = OpenOptions::new();
+    open.write(true).create(true).truncate(true).mode(mode);
+    open.open(&beside)?.write_all(bytes)?;
+    fs::rename(&beside, path)
 }
 
 /// The widths of a tile that is not full.

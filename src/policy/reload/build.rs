@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::watch::instant;
-use super::{Cause, Clock, Install, Refused, Shared, stand_back};
+use super::{Cause, Clock, Install, Refused, Shared};
 use crate::config::problem::{self, Problem};
 use crate::domain::{ProfileId, Timestamp, Zone};
 use crate::policy::Sources;
@@ -96,7 +96,6 @@ pub(super) struct Builder {
 impl Builder {
     /// Builds until nobody is left to order it.
     pub(super) fn run(mut self, shared: &Shared, orders: &Receiver<Order>) {
-        stand_back();
         while let Ok(order) = orders.recv() {
             let (cause, always) = gather(order, orders);
             let outcome = self.build(shared, &cause, always);

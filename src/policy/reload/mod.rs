@@ -128,16 +128,6 @@ pub fn start(
     Ok(Reload { shared, freezes: Mutex::new(freezes), messages })
 }
 
-/// How far, as `nice` counts: calls go first, and a tenth of a core is left where they want all of it.
-const BACK: i32 = 10;
-
-/// Puts this thread behind those that serve. Linux keeps the priority of each thread apart.
-fn stand_back() {
-    if let Err(error) = rustix::process::nice(BACK) {
-        tracing::warn!(%error, "policies are read at the priority of calls");
-    }
-}
-
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), notify::Error> {
     std::thread::Builder::new()
         .name(name.to_owned())

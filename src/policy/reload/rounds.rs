@@ -3,17 +3,22 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use super::stand_back;
 use super::watch::Message;
 use crate::policy::folder::{FileReader, Stamps};
 
 /// How long it rests between two rounds.
 const REST: Duration = Duration::from_secs(4);
 
+/// How far it stands behind those that serve, as `nice` counts.
+const BACK: i32 = 10;
+
 /// Goes round until the watch has ended. A province's hundred thousand files take a third of a second
 /// each time, and calls are not to wait for that.
 pub(super) fn go(files: &FileReader, watch: &Sender<Message>, ended: &Receiver<()>) {
-    stand_back();
+    // Linux keeps the priority of each thread apart.
+    if let Err(error) = rustix::process::nice(BACK) {
+        tracing::warn!(%error, "the policy folder is gone over at the priority of calls");
+    }
     let mut before = Stamps::new();
     while ended.recv_timeout(REST) == Err(RecvTimeoutError::Timeout) {
         let found = files.stamps();

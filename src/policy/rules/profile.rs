@@ -158,6 +158,6 @@ mod tests {
         assert_eq!(read(&with("")).unwrap().keep_days(), 1_098);
         assert_eq!(read(&with("keep_years: 10\n")).unwrap().keep_days(), 3_660);
         let problems = read(&with("keep_years: 2\n")).unwrap_err();
-        assert!(problems[0].message.contains('3'), "{problems:?}");
+        assert_eq!(problems[0].mend.as_deref(), Some("at least 3"), "{problems:?}");
     }
 }

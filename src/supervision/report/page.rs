@@ -12,7 +12,7 @@ use crate::supervision::measures::{Measure, WEIGHTS};
 const COMPARED: [&str; 10] = ["M01", "M03", "M04", "M06", "M07", "M08", "M16", "M18", "M19", "M21"];
 
 #[derive(Template)]
-#[template(path = "report.html")]
+#[template(path = "report.html", config = "src/askama.toml")]
 struct Page {
     language: Language,
     title: String,

@@ -73,6 +73,6 @@ fn the_three_paths_work_as_they_are_written() {
     }
     next(&["purpose-missing", "allowed by g-02"], &[]);
     next(&["\"frozen\""], &[]);
-    next(&["\"formulas\"", "events"], &[]);
+    next(&["\"organization\": \"weather\"", "other events"], &[]);
     next(&["civil-affairs/marriage"], &["640106198507150024"]);
 }

@@ -19,9 +19,6 @@ use super::tile::Tiles;
 /// The form of the file.
 const FORMAT: &str = "helan-evidence/1";
 
-/// How far the time of a record may lie before what its transaction tells.
-const SLACK_MS: i64 = 60_000;
-
 /// A call that can be proved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -174,7 +171,7 @@ fn events(records: &Path, call: Uuid) -> io::Result<Vec<Record>> {
 /// From the segment in which the call can have been recorded; a transaction tells its time (`UUIDv7`).
 fn reader(records: &Path, call: Uuid) -> io::Result<Reader> {
     match super::super::began(call) {
-        Some(began) => Reader::since(records, began.plus_millis(-SLACK_MS)),
+        Some(began) => Reader::since(records, began),
         None => Reader::open(records),
     }
 }

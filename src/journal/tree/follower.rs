@@ -349,6 +349,7 @@ impl Follower {
     /// Makes all tiles durable at once and notes up to where.
     fn sync(&mut self) -> io::Result<()> {
         self.write_full()?;
+        self.tiles.clean()?;
         let folder = super::folder(&self.records);
         rustix::fs::syncfs(std::fs::File::open(&folder)?)?;
         let size = format!("{}\n", self.tree.size());

@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn every_leaf_of_every_size_is_proved_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let tiles = Tiles::new(folder.path());
+        let mut tiles = Tiles::new(folder.path());
         let leaves: Vec<_> = (0..600_u32).map(|n| Hash::leaf(&n.to_be_bytes())).collect();
         let mut tree = Growing::default();
         for leaf in &leaves {

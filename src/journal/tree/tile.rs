@@ -27,16 +27,18 @@ pub(super) struct Tile {
 #[derive(Clone, Debug)]
 pub(super) struct Tiles {
     folder: PathBuf,
+    /// Parts of tiles that are whole by now.
+    parts: Vec<PathBuf>,
 }
 
 impl Tiles {
     /// The tiles below `{folder}/tile`.
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.join("tile") }
+        Self { folder: folder.join("tile"), parts: Vec::new() }
     }
 
     /// Writes a tile, full or not. It stands under its name whole or not at all.
-    pub(super) fn write(&self, tile: &Tile) -> io::Result<()> {
+    pub(super) fn write(&mut self, tile: &Tile) -> io::Result<()> {
         let full = self.folder.join(place(tile.level, tile.index));
         let partial = full.with_extension("p");
         let is_full = tile.hashes.len() == WIDTH;
@@ -45,12 +47,18 @@ impl Tiles {
             fs::create_dir_all(parent)?;
         }
         put(&path, &bytes(&tile.hashes), 0o600)?;
-        if is_full {
-            // Whatever was readable from the parts is readable from the whole.
-            match fs::remove_dir_all(&partial) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
+        if is_full && partial.exists() {
+            self.parts.push(partial);
+        }
+        Ok(())
+    }
+
+    /// Removes the parts of tiles that became whole: what was readable from them is readable from these.
+    /// Once in a while, because ext4 looks long for a place for a new file while many were just removed
+    /// (a microsecond of each call at saturation, when it was done tile by tile).
+    pub(super) fn clean(&mut self) -> io::Result<()> {
+        while let Some(partial) = self.parts.pop() {
+            unless_absent(fs::remove_dir_all(partial))?;
         }
         Ok(())
     }
@@ -194,7 +202,7 @@ mod tests {
     #[test]
     fn every_perfect_tree_and_edge_is_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let tiles = Tiles::new(folder.path());
+        let mut tiles = Tiles::new(folder.path());
         let leaves: Vec<_> = (0..66_000_u32).map(|n| Hash::leaf(&n.to_be_bytes())).collect();
         let mut tree = Growing::default();
         for leaf in &leaves[..300] {
@@ -212,6 +220,7 @@ mod tests {
         for tile in tree.take_full().into_iter().chain(tree.edges().collect::<Vec<_>>()) {
             tiles.write(&tile).unwrap();
         }
+        tiles.clean().unwrap();
         assert!(folder.path().join("tile/0/001").is_file());
         assert!(!folder.path().join("tile/0/001.p").exists());
 

@@ -43,8 +43,8 @@ pub fn paste(blocks: &[String], here: &Path) -> Vec<String> {
         .env("PATH", path)
         .output()
         .unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let complaints = String::from_utf8(output.stderr).unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{printed}\n{complaints}");
     printed.split(&format!("{MARK}\n")).skip(1).map(ToOwned::to_owned).collect()
 }

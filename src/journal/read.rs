@@ -44,7 +44,12 @@ impl Record {
 
     /// What it says.
     pub fn event(&self) -> Result<Event, serde_json::Error> {
-        serde_json::from_slice(&self.json)
+        // Nearly all records are one of the two, and serde reads a known kind in a third of the time.
+        match self.name() {
+            "decided" => serde_json::from_slice(&self.json).map(Event::Decided),
+            "finished" => serde_json::from_slice(&self.json).map(Event::Finished),
+            _ => serde_json::from_slice(&self.json),
+        }
     }
 }
 

@@ -71,7 +71,11 @@ impl Watch {
         let mut told = None;
         while self.seq() < committed {
             match reader.next() {
-                Some(Ok(record)) => self.take(&record),
+                Some(Ok(record)) => {
+                    self.take(&record);
+                    // Calls on the same core wait for no more than a record.
+                    std::thread::yield_now();
+                }
                 Some(Err(error)) => {
                     // What a disk refuses it will refuse again: once is enough for now.
                     let text = error.to_string();

@@ -82,6 +82,8 @@ impl Work {
                 Some(Ok(record)) => {
                     self.fold.take(&record);
                     taken += 1;
+                    // Calls on the same core wait for no more than a record.
+                    std::thread::yield_now();
                 }
                 Some(Err(error @ ReadError::Io { .. })) => return Err(Trouble::Read(error)),
                 Some(Err(error @ (ReadError::Damaged { .. } | ReadError::Gap { .. }))) => {

@@ -1,4 +1,4 @@
-//! What is compared, and what issue 3 wants to reach.
+//! What is compared, and the goals.
 
 use crate::load::Load;
 use crate::peers::{Door, Peer};

@@ -5,6 +5,8 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 #![expect(clippy::disallowed_methods, reason = "spans that are measured, never recorded time")]
 
+#[path = "support/call.rs"]
+mod call;
 #[path = "support/proc.rs"]
 mod proc;
 
@@ -12,10 +14,12 @@ use std::hint::black_box;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use helan::domain::{Budget, EntryId, GrantId, ItemName, OrganizationId, Zone};
+use helan::domain::{Budget, Zone};
 use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, QuotaUse};
 use uuid::Uuid;
+
+use self::call::decided;
 
 /// As in the program itself.
 #[global_allocator]
@@ -65,7 +69,9 @@ fn main() {
 fn round(journal: Option<&Journal>, work: Duration, calls: usize) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let local = tokio::task::LocalSet::new();
-    let pattern = Rc::new(pattern());
+    let mut pattern = decided();
+    pattern.quota = vec![QuotaUse { key: "grant:g-02:day:2026-11-27".into(), number: 7 }];
+    let pattern = Rc::new(pattern);
     let began = proc::cpu();
     local.block_on(&runtime, async {
         let tasks: Vec<_> = (0..AT_ONCE)
@@ -142,23 +148,4 @@ fn open(folder: &std::path::Path) -> Journal {
     })
     .unwrap()
     .0
-}
-
-/// A decision as the path makes it.
-fn pattern() -> Decided {
-    let item = |name: &str| ItemName::parse(name).unwrap();
-    let mut decided = Decided::new(Clock::system().now(), Uuid::now_v7(), Zone::Sharing);
-    decided.organization = OrganizationId::parse("housing").ok();
-    decided.entry = EntryId::parse("civil-affairs/marriage").ok();
-    decided.grant = GrantId::parse("g-02").ok();
-    decided.entry_version = Some("8f14e45fceea167a".into());
-    decided.grant_version = Some("c9f0f895fb98ab91".into());
-    decided.rules = Some("45c48cce2e2d7fbd".into());
-    decided.view = Some("d3d9446802a44259755d38e6d163e820".into());
-    decided.path = Some("/civil-affairs/marriage".into());
-    decided.parameters = vec!["cert_num".into()];
-    decided.items = ["cert_num_man", "name_man", "register_date"].map(item).to_vec();
-    decided.articles = vec!["yc-2018 §15".into(), "yc-2018 §16".into()];
-    decided.quota = vec![QuotaUse { key: "grant:g-02:day:2026-11-27".into(), number: 7 }];
-    decided
 }

@@ -5,18 +5,20 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 #![expect(clippy::disallowed_methods, reason = "spans that are measured, never recorded time")]
 
+#[path = "support/call.rs"]
+mod call;
 #[path = "support/proc.rs"]
 mod proc;
 
 use std::path::Path;
 use std::time::Instant;
 
-use helan::domain::{Budget, EntryId, GrantId, ItemName, OrganizationId, Zone};
+use helan::domain::{Budget, Zone};
 use helan::journal::tree::{Believed, Evidence, Signer, TreeOptions, verify};
-use helan::journal::{
-    ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, KeyedHash,
-};
+use helan::journal::{ANSWERED, Clock, Finished, Journal, JournalOptions, Keep, KeyedHash};
 use uuid::Uuid;
+
+use self::call::decided;
 
 /// As in the program itself.
 #[global_allocator]
@@ -83,7 +85,8 @@ fn fill(folder: &Path, calls: usize, signer: Signer) -> Uuid {
     .unwrap();
     let mut middle = None;
     for number in 0..calls {
-        let decided = decided();
+        let mut decided = decided();
+        decided.subjects = vec![KeyedHash { key: "20261101t000000".into(), hash: "0".repeat(64) }];
         let (ticket, open) = journal.reserve(Zone::Sharing, 2_048).unwrap().decided(&decided);
         let mut finished = Finished::new(&decided, decided.time, ANSWERED);
         finished.status = Some(200);
@@ -98,22 +101,4 @@ fn fill(folder: &Path, calls: usize, signer: Signer) -> Uuid {
     }
     journal.close();
     middle.unwrap()
-}
-
-fn decided() -> Decided {
-    let item = |name: &str| ItemName::parse(name).unwrap();
-    let mut decided = Decided::new(Clock::system().now(), Uuid::now_v7(), Zone::Sharing);
-    decided.organization = OrganizationId::parse("housing").ok();
-    decided.entry = EntryId::parse("civil-affairs/marriage").ok();
-    decided.grant = GrantId::parse("g-02").ok();
-    decided.entry_version = Some("8f14e45fceea167a".into());
-    decided.grant_version = Some("c9f0f895fb98ab91".into());
-    decided.rules = Some("45c48cce2e2d7fbd".into());
-    decided.view = Some("d3d9446802a44259755d38e6d163e820".into());
-    decided.path = Some("/civil-affairs/marriage".into());
-    decided.parameters = vec!["cert_num".into()];
-    decided.subjects = vec![KeyedHash { key: "20261101t000000".into(), hash: "0".repeat(64) }];
-    decided.items = ["cert_num_man", "name_man", "register_date"].map(item).to_vec();
-    decided.articles = vec!["yc-2018 §15".into(), "yc-2018 §16".into()];
-    decided
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use super::{folder, prometheus};
 use crate::support::city::{City, program};
 use crate::support::free_port;
+use crate::support::pages::{at_ports, blocks};
 use crate::support::tools::tool;
 
 fn page() -> String {
@@ -31,15 +32,11 @@ fn every_code_of_a_refusal_that_the_page_names_exists() {
 
 /// The page's commands at the ports that this city was given, with less to wait for.
 fn script(city: &City, port: u16) -> String {
-    let base: u16 = city.shown.opening.rsplit(':').next().unwrap().parse().unwrap();
     let mut script = "set -eu\n".to_owned();
-    for block in page().split("\n```sh\n").skip(1) {
-        script.push_str(&format!("echo '$$$'\n{}\n", block.split("\n```").next().unwrap()));
+    for block in blocks(&page()) {
+        script.push_str(&format!("echo '$$$'\n{block}\n"));
     }
-    for offset in [0, 1, 2, 10] {
-        let written = format!("127.0.0.1:{}", 18_080 + offset);
-        script = script.replace(&written, &format!("127.0.0.1:{}", base + offset));
-    }
+    let script = at_ports(&script, city);
     script.replace("127.0.0.1:9090", &format!("127.0.0.1:{port}")).replace("sleep 25", "sleep 10")
 }
 

@@ -128,10 +128,9 @@ fn made(args: &ReportArgs) -> anyhow::Result<String> {
 /// What the records tell, up to the last of them.
 fn caught_up(config: &Config) -> anyhow::Result<Watch> {
     let watch = Watch::open(&config.state, config.detectors, u64::MAX);
-    let mut reader = watch
-        .reader(&config.records)
+    watch
+        .catch_up(&config.records)
         .with_context(|| format!("cannot read the records in {}", config.records.display()))?;
-    watch.follow(&mut reader, u64::MAX);
     Ok(watch)
 }
 

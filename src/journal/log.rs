@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::event::Event;
 use super::frame::{Framer, encode};
+use super::handed::{Giver, Piece};
 use super::ledger::Ledger;
 use super::segment::{Segment, Spare};
-use super::tree::Feed;
 use crate::domain::Timestamp;
 
 /// The end of the records.
@@ -18,7 +18,7 @@ pub(super) struct Log {
     spare: Spare,
     framer: Framer,
     /// Where lines go that are durable.
-    tree: Feed,
+    tree: Giver,
     segment_bytes: u64,
     /// Lines that are not yet written.
     lines: Vec<u8>,
@@ -36,7 +36,7 @@ impl Log {
         segment_bytes: u64,
         node: &str,
         confirmed: u64,
-        tree: Feed,
+        tree: Giver,
     ) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -82,7 +82,7 @@ impl Log {
         let bytes = len(self.lines.len());
         let room = Vec::with_capacity(self.lines.len());
         let lines = std::mem::replace(&mut self.lines, room);
-        self.tree.give(self.confirmed.saturating_add(1), lines);
+        self.tree.give(Piece { first: self.confirmed.saturating_add(1), lines });
         self.confirmed = self.given;
         if segment.confirmed > self.segment_bytes / 2 {
             self.spare.prepare();

@@ -11,6 +11,7 @@ mod carried;
 mod clock;
 mod event;
 mod frame;
+mod handed;
 mod input;
 mod keep;
 mod ledger;
@@ -28,11 +29,13 @@ mod seek;
 mod segment;
 mod settled;
 mod shared;
+mod tail;
 pub mod tree;
 mod write;
 mod writer;
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -55,7 +58,9 @@ pub use self::reservation::{OpenCall, Reservation, Spent, Undo};
 pub use self::room::BudgetUse;
 pub use self::settled::{Durable, JournalFailed, Ticket};
 pub use self::shared::{Disk, Stats};
+pub use self::tail::{Tail, Told};
 
+use self::handed::Onward;
 use self::keep::Orders;
 use self::queue::Kind;
 use self::settled::lock;
@@ -65,10 +70,12 @@ use crate::domain::{Timestamp, Zone};
 /// Where records are handed over. Clones are one journal.
 #[derive(Clone, Debug)]
 pub struct Journal {
+    folder: PathBuf,
     shared: Arc<Shared>,
     tree: Arc<tree::State>,
     thread: Arc<Thread>,
     carried: Arc<Mutex<Carried>>,
+    onward: Arc<Onward>,
 }
 
 /// Ends the threads when nobody can hand anything over any more: the one that writes, and with it the
@@ -141,6 +148,12 @@ impl Journal {
     /// The last number that is durable. What a reader finds beyond it is not.
     pub fn committed(&self) -> u64 {
         self.shared.committed.load(Ordering::Acquire)
+    }
+
+    /// What is durable, record by record, for one who follows; whoever followed before is handed nothing
+    /// more.
+    pub fn tail(&self) -> Tail {
+        Tail::new(&self.folder, &self.shared, self.onward.ask())
     }
 
     /// `now`, but never before the latest time on record.

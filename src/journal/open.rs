@@ -130,7 +130,7 @@ impl Journal {
         }
         begin(&mut writer, &recovery, options).map_err(failed("starting a segment"))?;
 
-        let (tree, last) = (follower.state(), recovery.last_seq);
+        let (tree, onward, last) = (follower.state(), follower.onward(), recovery.last_seq);
         let orders = Arc::<Orders>::default();
         let keeper = Keeper::new(options, &shared, &carried, &orders);
         let threads = [
@@ -141,7 +141,8 @@ impl Journal {
         let threads: io::Result<Vec<_>> = threads.into_iter().collect();
         let handles = Mutex::new(threads.map_err(failed("starting a thread"))?);
         let thread = Arc::new(Thread { shared: Arc::clone(&shared), handles, orders });
-        Ok((Self { shared, tree, thread, carried }, recovery))
+        let folder = folder.clone();
+        Ok((Self { folder, shared, tree, thread, carried, onward }, recovery))
     }
 }
 

@@ -10,7 +10,6 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::parts::{Built, Parts};
-use super::supervise::Following;
 use crate::config::Config;
 use crate::control::{self, Admin, Handles, Meaning};
 use crate::gateway::Described;
@@ -27,7 +26,6 @@ pub(super) type Held = Arc<Mutex<Option<Listening>>>;
 #[derive(Debug)]
 pub(super) struct Control {
     _reload: Arc<Reload>,
-    _following: Following,
 }
 
 impl Control {
@@ -51,10 +49,8 @@ impl Control {
             runtime.spawn(control::serve_socket(admin, listener));
         }
         runtime.spawn(folds(Arc::clone(&parts)));
-        let following = Following::start(&parts, config.records.clone())
-            .context("the detectors cannot be started")?;
         runtime.spawn(hang_ups(parts, Arc::clone(&reload), Arc::clone(listening)));
-        Ok(Self { _reload: reload, _following: following })
+        Ok(Self { _reload: reload })
     }
 }
 

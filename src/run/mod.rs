@@ -118,7 +118,9 @@ impl Running {
         self.parts.figures.bring_in(&self.parts.sides);
         self.parts.close_folds(i64::MAX);
         self.parts.journal.close();
-        self.parts.follower.finish(self.drain);
+        if let Some(follower) = self.parts.follower.get() {
+            follower.finish(self.drain);
+        }
         tracing::info!("stopped");
     }
 }

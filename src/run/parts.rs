@@ -14,6 +14,7 @@ use super::Options;
 use super::figures::Figures;
 use super::kept;
 use super::load::{First, Loaded, RuleBook, compile, errors, files, first, key_files};
+use super::supervise::judge;
 use crate::cache::Cache;
 use crate::config::keys::{KeyError, KeyPurpose, Keys};
 use crate::config::problem::{BadConfiguration, Problem};
@@ -43,13 +44,13 @@ pub(super) struct Parts {
     pub(super) journal: Journal,
     pub(super) journal_metrics: JournalMetrics,
     terms: TermMetrics,
-    pub(super) follower: Follower,
+    pub(super) follower: OnceLock<Follower>,
     lag_metrics: LagMetrics,
     pub(super) figures: Figures,
     pub(super) readiness: Arc<Readiness>,
     pub(super) upstreams: Arc<Shared>,
     pub(super) clock: Clock,
-    pub(super) watch: Watch,
+    pub(super) watch: Arc<Watch>,
     gauges: SupervisionGauges,
     control: Handle,
     metrics: Arc<Metrics>,
@@ -113,8 +114,6 @@ impl Parts {
         if let Some(cut) = &recovery.cut {
             tracing::warn!(segment = %cut.segment, bytes = cut.bytes, "a torn tail was cut");
         }
-        let follower = Follower::start(&journal, followed(config, &options.clock))
-            .context("the thread of the roll-ups cannot be started")?;
         let node = Arc::new(Node {
             name: config.node.clone(),
             clock: options.clock.clone(),
@@ -123,7 +122,7 @@ impl Parts {
             limiters: Limiters::new(recovery.counters),
             overlay: OnceLock::new(),
         });
-        let watch = Watch::open(&config.state, config.detectors, journal.committed());
+        let watch = Arc::new(Watch::open(&config.state, config.detectors, journal.committed()));
         let Loaded { good, views } = loaded;
         let mut sides = BTreeMap::new();
         for (zone, prepared) in views {
@@ -150,7 +149,7 @@ impl Parts {
             journal,
             journal_metrics,
             terms,
-            follower,
+            follower: OnceLock::new(),
             lag_metrics,
             figures,
             readiness: Arc::default(),
@@ -169,8 +168,23 @@ impl Parts {
             in_force: Mutex::new(good.clone()),
         });
         parts.announce(None, &good, cause);
+        parts.follow(config)?;
         let reload = parts.watch(reader, &good, freezes)?;
         Ok(Built { parts, reload })
+    }
+
+    /// Starts to follow the journal.
+    fn follow(self: &Arc<Self>, config: &Config) -> anyhow::Result<()> {
+        let followed = Followed {
+            records: config.records.clone(),
+            state: config.state.clone(),
+            watch: Arc::clone(&self.watch),
+            clock: self.clock.clone(),
+        };
+        let follower = Follower::start(&self.journal, followed, judge(self))
+            .context("the thread of supervision cannot be started")?;
+        self.follower.get_or_init(|| follower);
+        Ok(())
     }
 
     /// Starts to watch the folder; what it denies is seen by every request from here on.
@@ -385,7 +399,9 @@ impl Parts {
             self.gauges.update(scene, &crate::supervision::detect::findings(scene));
         });
         self.figures.update(&self.upstreams, &self.readiness);
-        self.lag_metrics.update(self.follower.lag());
+        if let Some(follower) = self.follower.get() {
+            self.lag_metrics.update(follower.lag());
+        }
         let answered = self.answered();
         crate::supervision::page(
             &self.registry,
@@ -413,10 +429,6 @@ fn side(
         address_rate: served.address_rate,
         origins: served.origins.clone(),
     }
-}
-
-fn followed(config: &Config, clock: &Clock) -> Followed {
-    Followed { records: config.records.clone(), state: config.state.clone(), clock: clock.clone() }
 }
 
 fn journal_options(

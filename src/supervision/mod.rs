@@ -8,6 +8,8 @@ mod gauges;
 pub mod measures;
 
 mod follow;
+mod line;
+mod members;
 mod page;
 mod pressure;
 mod query;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::line;
 use super::rollup::Place;
 use super::store::{self, Care, Claim, Store, StoreError};
 use crate::domain::Timestamp;
@@ -63,7 +64,10 @@ pub fn rebuild(
     let mut taken = 0_u64;
     for record in reader {
         match record {
-            Ok(record) => fold.take(&record),
+            Ok(record) => {
+                let line = line::read(record.seq, &record.json);
+                fold.take(record.seq, &record.json, line.as_ref());
+            }
             Err(error @ ReadError::Io { .. }) => return Err(RebuildError::Read(error)),
             Err(error @ (ReadError::Damaged { .. } | ReadError::Gap { .. })) => {
                 damaged.push(error);

@@ -9,8 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::detect::{Ledger, VERSION};
+use super::line::{self, Line};
 use crate::domain::Thresholds;
-use crate::journal::{Reader, Record};
+use crate::journal::{ReadError, Reader};
 
 /// The ledger of a node.
 #[derive(Debug)]
@@ -58,55 +59,39 @@ impl Watch {
         with(&self.ledger())
     }
 
-    /// A reader that begins no later than behind the last record taken in.
-    pub fn reader(&self, records: &Path) -> io::Result<Reader> {
-        match self.ledger().latest {
-            Some(latest) => Reader::since(records, latest),
-            None => Reader::open(records),
-        }
-    }
-
-    /// Takes in what a reader finds, up to this number; where to go on from, if it is not there yet.
-    pub fn follow(&self, reader: &mut Reader, committed: u64) {
-        let mut told = None;
-        while self.seq() < committed {
-            match reader.next() {
-                Some(Ok(record)) => {
-                    self.take(&record);
-                    // Calls on the same core wait for no more than a record.
-                    std::thread::yield_now();
+    /// Takes in all that stands in a folder.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be listed; what cannot be read in it is kept as a finding.
+    pub fn catch_up(&self, records: &Path) -> io::Result<()> {
+        let next = self.seq().saturating_add(1);
+        let mut taking = self.taking();
+        for record in Reader::from_seq(records, next)? {
+            match record {
+                Ok(record) => {
+                    let line = line::read(record.seq, &record.json);
+                    taking.take(record.seq, line.as_ref());
                 }
-                Some(Err(error)) => {
-                    // What a disk refuses it will refuse again: once is enough for now.
-                    let text = error.to_string();
-                    if told.as_ref() == Some(&text) {
-                        return;
-                    }
-                    tracing::error!(%error, "the records cannot be read whole");
-                    self.ledger().complain(&error);
-                    told = Some(text);
-                }
-                None => return,
+                Err(error) => taking.complain(&error),
             }
         }
+        Ok(())
     }
 
-    fn take(&self, record: &Record) {
-        let mut ledger = self.ledger();
-        if record.seq <= ledger.seq {
-            return;
-        }
-        match record.event() {
-            Ok(event) => ledger.take(record.seq, &event, &self.thresholds),
-            Err(error) => {
-                tracing::error!(seq = record.seq, %error, "a record is of a kind not known here");
-                ledger.skip(record.seq);
-            }
+    /// Takes records in until it is dropped; whoever looks waits for that.
+    pub(super) fn taking(&self) -> Taking<'_> {
+        Taking { ledger: self.ledger(), thresholds: &self.thresholds }
+    }
+
+    /// Writes the ledger down; the log says so if that fails, and it is no loss.
+    pub fn store(&self) {
+        if let Err(error) = self.write() {
+            tracing::error!(%error, "what the detectors know cannot be written down; it is read from the records again after a restart");
         }
     }
 
-    /// Writes the ledger down.
-    pub fn store(&self) -> io::Result<()> {
+    fn write(&self) -> io::Result<()> {
         let text = {
             let ledger = self.ledger();
             let rules = VERSION.to_owned();
@@ -125,6 +110,28 @@ impl Watch {
     }
 }
 
+/// Takes records into the ledger.
+pub(super) struct Taking<'w> {
+    ledger: MutexGuard<'w, Ledger>,
+    thresholds: &'w Thresholds,
+}
+
+impl Taking<'_> {
+    /// Takes a record in, once; none if it cannot be read.
+    pub(super) fn take(&mut self, seq: u64, line: Option<&Line<'_>>) {
+        match line {
+            Some(line) => self.ledger.take(seq, line, self.thresholds),
+            None => self.ledger.skip(seq),
+        }
+    }
+
+    /// Notes what cannot be read.
+    pub(super) fn complain(&mut self, error: &ReadError) {
+        tracing::error!(%error, "the records cannot be read whole");
+        self.ledger.complain(error);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +142,7 @@ mod tests {
         let usual = Thresholds::default();
         let watch = Watch::open(folder.path(), usual, 0);
         watch.ledger().skip(7);
-        watch.store().unwrap();
+        watch.write().unwrap();
 
         assert_eq!(Watch::open(folder.path(), usual, 7).seq(), 7);
         // Of other records, of other parameters, or torn: everything is read again.

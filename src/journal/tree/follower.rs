@@ -7,11 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::super::clock::{Clock, monotonic};
 use super::super::frame::LEAD;
+use super::super::handed::{Came, Giver, Onward, Piece, Taker, handed};
 use super::super::read::Reader;
 use super::super::shared::Shared;
 use super::checkpoint::Checkpoint;
@@ -34,8 +34,8 @@ const SYNC: Duration = Duration::from_secs(60);
 /// How long after a failure the disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Writes of the journal thread that may wait here.
-const WAITING: usize = 256;
+/// How long it lets lines gather, so that it is not woken for every write.
+const NAP: Duration = Duration::from_millis(10);
 
 /// Full tiles that may wait for the disk; beyond it events are read again later.
 const TILES: usize = 1024;
@@ -57,32 +57,13 @@ impl TreeOptions {
     }
 }
 
-/// Lines that became durable, as they stand in the segment.
-#[derive(Debug)]
-struct Piece {
-    /// The number of the first.
-    first: u64,
-    lines: Vec<u8>,
-}
-
-/// Where the journal thread hands over what is durable. The follower ends when this is dropped.
-#[derive(Debug)]
-pub(in super::super) struct Feed(SyncSender<Piece>);
-
-impl Feed {
-    /// Hands lines over, or lets the follower read them from the segment if it is behind.
-    pub(in super::super) fn give(&self, first: u64, lines: Vec<u8>) {
-        match self.0.try_send(Piece { first, lines }) {
-            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
-        }
-    }
-}
-
 /// The tree of one folder of records.
 #[derive(Debug)]
 pub(in super::super) struct Follower {
     records: PathBuf,
-    pieces: Receiver<Piece>,
+    pieces: Taker,
+    /// Where lines go on to that are in the tree.
+    onward: Arc<Onward>,
     /// What the journal has committed.
     journal: Arc<Shared>,
     state: Arc<State>,
@@ -107,23 +88,24 @@ pub(in super::super) struct Follower {
 }
 
 impl Follower {
-    /// Opens the tree of these records.
+    /// Opens the tree of these records, with where it is handed lines. It ends when none come any more.
     pub(in super::super) fn open(
         records: &Path,
         journal: &Arc<Shared>,
         options: TreeOptions,
-    ) -> io::Result<(Self, Feed)> {
+    ) -> io::Result<(Self, Giver)> {
         let folder = super::folder(records);
         std::fs::create_dir_all(&folder)?;
         let (history, last) = History::open(&folder)?;
         let tiles = Tiles::new(&folder);
         let covered = last.as_ref().map_or(0, |last| last.checkpoint.size);
         let tree = durable(&folder, &tiles, covered)?;
-        let (sender, pieces) = sync_channel(WAITING);
+        let (giver, pieces) = handed();
         let now = monotonic();
         let keeper = Self {
             records: records.to_owned(),
             pieces,
+            onward: Arc::default(),
             journal: Arc::clone(journal),
             state: Arc::new(State::new(&folder, tree.size())),
             clock: journal.clock.clone(),
@@ -139,12 +121,17 @@ impl Follower {
             last_sync: now,
             synced: 0,
         };
-        Ok((keeper, Feed(sender)))
+        Ok((keeper, giver))
     }
 
     /// Events under the last checkpoint: the records must not end before them.
     pub(in super::super) fn signed(&self) -> u64 {
         self.signed
+    }
+
+    /// Where lines go on to that are in the tree.
+    pub(in super::super) fn onward(&self) -> Arc<Onward> {
+        Arc::clone(&self.onward)
     }
 
     /// What everybody may know.
@@ -155,18 +142,26 @@ impl Follower {
     /// Follows the journal until it ends. `last` is the number it begins behind.
     pub(in super::super) fn run(mut self, last: u64) {
         self.catch_up(last);
+        let mut pieces = Vec::new();
         loop {
-            match self.pieces.recv_timeout(self.patience()) {
-                Ok(piece) => self.take(piece),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+            let Came { is_short, is_over } = self.pieces.take(&mut pieces, (NAP, self.patience()));
+            for mut piece in pieces.drain(..) {
+                self.take(&mut piece);
+                self.onward.tell(|follower| follower.give(piece));
+            }
+            if is_short {
+                self.catch_up(self.journal.committed.load(Ordering::Acquire));
+                self.onward.tell(Giver::fall_short);
             }
             self.look(false);
+            if is_over {
+                break;
+            }
         }
-        // What did not fit the channel.
         self.catch_up(self.journal.committed.load(Ordering::Acquire));
         self.not_before = monotonic();
         self.look(true);
+        self.onward.end();
     }
 
     /// How long nothing need be done.
@@ -182,7 +177,7 @@ impl Follower {
     }
 
     /// Takes in what the journal thread handed over.
-    fn take(&mut self, mut piece: Piece) {
+    fn take(&mut self, piece: &mut Piece) {
         if piece.first > self.tree.size().saturating_add(1) {
             self.catch_up(piece.first.saturating_sub(1));
         }

@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 
 pub use self::checkpoint::{Checkpoint, SignedCheckpoint};
 pub use self::evidence::{Evidence, NoEvidence, NotProved, Proved};
+pub(super) use self::follower::Follower;
 pub use self::follower::TreeOptions;
-pub(super) use self::follower::{Feed, Follower};
 pub use self::hash::{ALGORITHM, Hash};
 
 pub use self::note::{Note, Signer, Verifier};

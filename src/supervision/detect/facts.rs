@@ -1,12 +1,15 @@
 //! What is known of entries and grants from the calls on record.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::calendar::Day;
 use crate::domain::{ItemName, Timestamp};
-use crate::journal::{ANSWERED, Finished};
+use crate::journal::ANSWERED;
+use crate::supervision::line::Finished;
 
 /// Days of heartbeats kept.
 const DAYS: usize = 800;
@@ -62,7 +65,7 @@ pub struct EntryMonth {
 }
 
 impl EntryFacts {
-    pub(super) fn take(&mut self, seq: u64, finished: &Finished) {
+    pub(super) fn take(&mut self, seq: u64, finished: &Finished<'_>, day: &Day) {
         let newer = |known: &mut Option<(Timestamp, u64)>, seen: Option<Timestamp>| {
             if let Some(seen) = seen
                 && known.is_none_or(|(known, _)| known < seen)
@@ -75,12 +78,12 @@ impl EntryFacts {
         let tells = finished.newest.is_some() || finished.last_modified.is_some();
         if let Some((data, seq)) = self.newest.or(self.modified).filter(|_| tells) {
             let seen = finished.time;
-            self.days.insert(seen.day(), Heartbeat { seen, data, seq });
+            self.days.insert(day.date, Heartbeat { seen, data, seq });
             while self.days.len() > DAYS {
                 self.days.pop_first();
             }
         }
-        let month = self.months.entry(month_of(finished.time)).or_default();
+        let Some(month) = of_month(&mut self.months, day) else { return };
         let more = |count: &mut u64, by: u64| *count = count.saturating_add(by);
         more(&mut month.calls, 1);
         more(&mut month.answered, u64::from(finished.outcome == ANSWERED));
@@ -110,27 +113,54 @@ pub struct GrantFacts {
     pub items: BTreeSet<ItemName>,
     /// Calls by month, written as `2026-11`.
     pub months: BTreeMap<String, u64>,
+    /// The items of the last call as they are written: they are the same for many.
+    #[serde(skip)]
+    seen: Vec<u8>,
 }
 
 impl GrantFacts {
-    pub(super) fn take(&mut self, finished: &Finished, used: &[ItemName]) {
+    pub(super) fn take(&mut self, finished: &Finished<'_>, used: &[Box<str>], day: &Day) {
         if self.calls == 0 {
             self.first = finished.time;
         }
         self.calls = self.calls.saturating_add(1);
         self.last = self.last.max(finished.time);
-        self.telling = self.telling.saturating_add(u64::from(!finished.items.is_empty()));
-        for item in finished.items.iter().chain(used) {
-            if !self.items.contains(item) {
-                self.items.insert(item.clone());
-            }
+        let items = finished.items.written();
+        self.telling = self.telling.saturating_add(u64::from(!items.is_empty()));
+        if items != self.seen {
+            self.seen = items.to_vec();
+            finished.items.iter().for_each(|item| self.needs(&item));
         }
-        let month = self.months.entry(month_of(finished.time)).or_default();
-        *month = month.saturating_add(1);
+        for item in used {
+            self.needs(item);
+        }
+        if let Some(month) = of_month(&mut self.months, day) {
+            *month = month.saturating_add(1);
+        }
+    }
+
+    fn needs(&mut self, item: &str) {
+        if !self.items.contains(item)
+            && let Ok(item) = ItemName::parse(item)
+        {
+            self.items.insert(item);
+        }
     }
 }
 
-/// The month in Asia/Shanghai.
-fn month_of(time: Timestamp) -> String {
-    time.day().strftime("%Y-%m").to_string()
+/// What is known of a thing, nothing at first; none if its name is none.
+pub(super) fn known<'m, K: Ord + Borrow<str>, F: Default>(
+    all: &'m mut BTreeMap<K, F>,
+    name: &str,
+    read: impl FnOnce(&str) -> Option<K>,
+) -> Option<&'m mut F> {
+    if !all.contains_key(name) {
+        all.insert(read(name)?, F::default());
+    }
+    all.get_mut(name)
+}
+
+/// What is known of the month of a day.
+fn of_month<'m, F: Default>(months: &'m mut BTreeMap<String, F>, day: &Day) -> Option<&'m mut F> {
+    known(months, &day.month, |month| Some(month.to_owned()))
 }

@@ -1,21 +1,20 @@
 //! What the rules need of the records, folded as they arrive: a function of the events alone, so that a
 //! rebuild from the journal comes to the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::facts::{EntryFacts, GrantFacts};
+use super::calendar::Day;
+use super::facts::{EntryFacts, GrantFacts, known};
+use super::probe::short;
 use super::tally::{Key, Sighting, Tally};
 use super::{Detector, Evidence, FindingId, Mark, State, Subject, pairs};
-use crate::domain::{
-    ApplicationId, EntryId, GrantId, ItemName, OrganizationId, Thresholds, Timestamp, Zone,
-};
-use crate::journal::{
-    ALLOWED, AdminWrite, Decided, Event, Finished, FoldPhase, KeyedHash, ReadError, Recovered,
-};
+use crate::domain::{ApplicationId, EntryId, GrantId, OrganizationId, Thresholds, Timestamp, Zone};
+use crate::journal::{ALLOWED, ANSWERED, AdminWrite, Event, FoldPhase, ReadError, Recovered};
+use crate::supervision::line::{Decided, Finished, Line};
 
 /// Tallies kept; beyond it new subjects are not counted before old periods are over.
 const MOST: usize = 50_000;
@@ -48,49 +47,69 @@ pub struct Ledger {
     /// Each policy file with its hash, and since when it is in force.
     files: BTreeMap<String, (String, Timestamp)>,
     day: Option<Date>,
+    /// The day of the record that is taken in.
+    #[serde(skip)]
+    today: Day,
+    /// Under which key those count today who ask about persons, by application and operator.
+    #[serde(skip)]
+    asking: HashMap<(Box<str>, Box<str>), Key>,
 }
 
-/// What is kept of a call until its end.
+/// What is kept of a call until its end. What is not known is empty.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Open {
-    zone: Zone,
-    entry: EntryId,
-    grant: Option<GrantId>,
-    application: Option<ApplicationId>,
-    organization: Option<OrganizationId>,
-    operator: Option<String>,
-    subjects: Vec<KeyedHash>,
-    used: Vec<ItemName>,
+    is_public: bool,
+    entry: Box<str>,
+    grant: Box<str>,
+    application: Box<str>,
+    organization: Box<str>,
+    /// Enough of the hash to tell one from another.
+    operator: Box<str>,
+    /// The same.
+    subjects: Vec<u64>,
+    used: Vec<Box<str>>,
 }
 
 impl Ledger {
     /// Takes a record in; one that was taken in already changes nothing.
-    pub fn take(&mut self, seq: u64, event: &Event, thresholds: &Thresholds) {
+    pub(in crate::supervision) fn take(
+        &mut self,
+        seq: u64,
+        line: &Line<'_>,
+        thresholds: &Thresholds,
+    ) {
         if seq <= self.seq {
             return;
         }
         self.seq = seq;
-        let time = event.time();
+        let time = line.time();
         self.began.get_or_insert(time);
+        if !self.today.holds(time) {
+            self.today = Day::of(time);
+            self.asking.clear();
+        }
         self.keep_time(seq, time, thresholds);
+        match line {
+            Line::Decided(decided) => self.decided(seq, decided),
+            Line::Finished(finished) => self.finished(seq, finished),
+            Line::Other(event) => self.other(seq, event),
+        }
+    }
+
+    fn other(&mut self, seq: u64, event: &Event) {
         match event {
             Event::Segment(_) => self.segments = self.segments.saturating_add(1),
-            Event::Decided(decided) => self.decided(seq, decided),
-            Event::Finished(finished) => self.finished(seq, finished),
             Event::Folded(folded) if folded.phase == FoldPhase::Closed => {
+                let application = folded.application.as_ref().map(ApplicationId::as_str);
                 let evidence = Evidence::Record { seq, transaction: None };
-                self.beyond(
-                    folded.application.as_ref(),
-                    &folded.code,
-                    (time, folded.count),
-                    evidence,
-                );
+                let seen = (folded.time, folded.count);
+                self.beyond(application.unwrap_or_default(), &folded.code, seen, evidence);
             }
             Event::ViewSwapped(swapped) => {
                 for (path, hash) in &swapped.files {
                     let known = self.files.get(path).is_some_and(|(known, _)| known == hash);
                     if !known {
-                        self.files.insert(path.clone(), (hash.clone(), time));
+                        self.files.insert(path.clone(), (hash.clone(), swapped.time));
                     }
                 }
                 // Each zone's View holds all files; what is in none of them is gone.
@@ -98,7 +117,10 @@ impl Ledger {
             }
             Event::Recovered(recovered) => self.recovered(seq, recovered),
             Event::AdminWrite(write) => self.marked(write),
-            Event::Started(_)
+            // The first two are lines of their own.
+            Event::Decided(_)
+            | Event::Finished(_)
+            | Event::Started(_)
             | Event::Stopped(_)
             | Event::Folded(_)
             | Event::Uncounted(_)
@@ -143,7 +165,7 @@ impl Ledger {
             self.broken("clock", "clock step", latest, evidence);
         }
         self.latest = Some(latest.max(time));
-        let day = latest.max(time).day();
+        let day = if latest <= time { self.today.date } else { latest.day() };
         if self.day != Some(day) {
             self.day = Some(day);
             self.forget_quiet(day, thresholds);
@@ -174,36 +196,36 @@ impl Ledger {
         });
     }
 
-    fn decided(&mut self, seq: u64, decided: &Decided) {
+    fn decided(&mut self, seq: u64, decided: &Decided<'_>) {
         if decided.outcome != ALLOWED {
             let evidence = Evidence::Record { seq, transaction: Some(decided.transaction) };
             let seen = (decided.time, 1);
-            self.beyond(decided.application.as_ref(), &decided.outcome, seen, evidence);
+            self.beyond(&decided.application, &decided.outcome, seen, evidence);
             return;
         }
-        let Some(entry) = &decided.entry else { return };
+        if decided.entry.is_empty() {
+            return;
+        }
+        let operator = decided.operator_hash.as_ref().map(|hash| &*hash.hash).unwrap_or_default();
         let open = Open {
-            zone: decided.zone,
-            entry: entry.clone(),
-            grant: decided.grant.clone(),
-            application: decided.application.clone(),
-            organization: decided.organization.clone(),
-            operator: decided.operator_hash.as_ref().map(|hash| hash.hash.clone()),
-            subjects: decided.subjects.clone(),
-            used: decided.used.clone(),
+            is_public: decided.zone == Zone::Opening.as_str(),
+            entry: (&*decided.entry).into(),
+            grant: (&*decided.grant).into(),
+            application: (&*decided.application).into(),
+            organization: (&*decided.organization).into(),
+            operator: operator.get(..8).unwrap_or(operator).into(),
+            subjects: decided.subjects.iter().map(|subject| short(&subject.hash)).collect(),
+            used: decided.used.iter().map(|item| (&**item).into()).collect(),
         };
         self.open.insert(decided.transaction, open);
     }
 
-    fn finished(&mut self, seq: u64, finished: &Finished) {
+    fn finished(&mut self, seq: u64, finished: &Finished<'_>) {
         let Some(open) = self.open.remove(&finished.transaction) else { return };
         let evidence = || Evidence::Record { seq, transaction: Some(finished.transaction) };
         let time = finished.time;
-        self.beyond(open.application.as_ref(), &finished.outcome, (time, 1), evidence());
-        self.entries.entry(open.entry.clone()).or_default().take(seq, finished);
-        if let Some(grant) = &open.grant {
-            self.grants.entry(grant.clone()).or_default().take(finished, &open.used);
-        }
+        self.beyond(&open.application, &finished.outcome, (time, 1), evidence());
+        self.of_entry_and_grant(seq, &open, finished);
         let unfit = matches!(&*finished.outcome, "answer-not-shaped" | "answer-not-described");
         let drift = finished.drift.max(u64::from(unfit));
         if drift > 0 {
@@ -211,68 +233,88 @@ impl Ledger {
             let seen = Sighting::new(time, code, drift, evidence());
             self.of_entry(Detector::Drift, &open.entry, seen);
         }
-        if let Some(personal) = finished.personal.filter(|_| open.zone == Zone::Opening) {
+        if let Some(personal) = finished.personal.filter(|_| open.is_public) {
             for (kind, count) in personal.counts().filter(|(_, count)| *count > 0) {
                 let seen = Sighting::new(time, kind, count, evidence());
                 self.of_entry(Detector::Personal, &open.entry, seen);
             }
         }
-        if !open.subjects.is_empty() && finished.outcome == crate::journal::ANSWERED {
+        if !open.subjects.is_empty() && finished.outcome == ANSWERED {
             self.probed(&open, finished, evidence());
         }
     }
 
+    fn of_entry_and_grant(&mut self, seq: u64, open: &Open, finished: &Finished<'_>) {
+        if let Some(facts) = known(&mut self.entries, &open.entry, |id| EntryId::parse(id).ok()) {
+            facts.take(seq, finished, &self.today);
+        }
+        if let Some(facts) = known(&mut self.grants, &open.grant, |id| GrantId::parse(id).ok()) {
+            facts.take(finished, &open.used, &self.today);
+        }
+    }
+
     /// A count of an entry and month.
-    fn of_entry(&mut self, detector: Detector, entry: &EntryId, seen: Sighting<'_>) {
+    fn of_entry(&mut self, detector: Detector, entry: &str, seen: Sighting<'_>) {
         let subject = Subject::new("entry", entry);
-        let period = seen.time.day().strftime("%Y-%m").to_string();
-        let organization = Some(entry.organization());
+        let period = self.today.month.clone();
+        let organization = owner(entry);
         self.count(Key { detector, subject, period }, Sighting { organization, ..seen });
     }
 
     /// A refusal of what an application asked for beyond its grants.
     fn beyond(
         &mut self,
-        application: Option<&ApplicationId>,
+        application: &str,
         code: &str,
         (time, count): (Timestamp, u64),
         evidence: Evidence,
     ) {
-        let Some(application) = application.filter(|_| super::v14::CODES.contains(&code)) else {
+        if application.is_empty() || !super::v14::CODES.contains(&code) {
             return;
-        };
+        }
         let subject = Subject::new("application", application);
-        let key = Key { detector: Detector::OverGrant, subject, period: time.day().to_string() };
-        let organization = Some(application.organization());
+        let period = self.today.date.to_string();
+        let key = Key { detector: Detector::OverGrant, subject, period };
+        let organization = owner(application);
         self.count(key, Sighting { time, organization, code, count, evidence });
     }
 
     /// A question about a person or business.
-    fn probed(&mut self, open: &Open, finished: &Finished, evidence: Evidence) {
-        let Some(application) = &open.application else { return };
-        let (time, day) = (finished.time, finished.time.day());
+    fn probed(&mut self, open: &Open, finished: &Finished<'_>, evidence: Evidence) {
+        if open.application.is_empty() {
+            return;
+        }
+        let asks = (open.application.clone(), open.operator.clone());
+        let key = match self.asking.get(&asks) {
+            Some(key) => key.clone(),
+            None => self.probe_key(asks),
+        };
+        let organization = OrganizationId::parse(&open.organization).ok();
+        let seen = Sighting { time: finished.time, organization, code: "", count: 1, evidence };
+        if let Some(tally) = self.count(key, seen) {
+            let found = finished.rows.is_none_or(|rows| rows > 0);
+            tally.probe.get_or_insert_default().add(finished.time, &open.subjects, found);
+        }
+    }
+
+    /// Under which key an application and operator count today.
+    fn probe_key(&mut self, asks: (Box<str>, Box<str>)) -> Key {
+        let (application, operator) = &asks;
+        let day = self.today.date;
         let subject = Subject::new("application", application);
         let key = |period| Key { detector: Detector::Probing, subject: subject.clone(), period };
         let whole = key(day.to_string());
-        let own = open.operator.as_deref().map(|operator| {
-            let short = operator.get(..8).unwrap_or(operator);
-            key(format!("{day} {short}"))
-        });
-        let key = match own {
-            Some(own) if self.tallies.contains_key(&own) => own,
-            Some(own) => {
-                let end = key(format!("{day}~"));
-                let known = self.tallies.range(whole.clone()..end).count();
-                if known < OPERATORS { own } else { whole }
-            }
-            None => whole,
-        };
-        let organization = open.organization.clone();
-        let seen = Sighting { time, organization, code: "", count: 1, evidence };
-        if let Some(tally) = self.count(key, seen) {
-            let found = finished.rows.is_none_or(|rows| rows > 0);
-            tally.probe.get_or_insert_default().add(time, &open.subjects, found);
+        if operator.is_empty() {
+            return whole;
         }
+        let own = key(format!("{day} {operator}"));
+        let end = key(format!("{day}~"));
+        let known = self.tallies.range(whole.clone()..end).count();
+        if known >= OPERATORS && !self.tallies.contains_key(&own) {
+            return whole;
+        }
+        self.asking.insert(asks, own.clone());
+        own
     }
 
     fn recovered(&mut self, seq: u64, recovered: &Recovered) {
@@ -318,4 +360,9 @@ impl Ledger {
         let (time, by, reason) = (write.time, write.by.clone(), write.reason.clone());
         self.marks.insert(id, Mark { state, time, by, reason, first });
     }
+}
+
+/// The organization in `organization/name`.
+fn owner(id: &str) -> Option<OrganizationId> {
+    OrganizationId::parse(id.split_once('/')?.0).ok()
 }

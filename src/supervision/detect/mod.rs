@@ -6,6 +6,7 @@
 mod finding;
 mod law;
 
+mod calendar;
 mod facts;
 mod ledger;
 mod pairs;

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::tally::hour_of;
 use crate::domain::{Thresholds, Timestamp};
-use crate::journal::KeyedHash;
 
 /// Different subjects told apart within an hour; beyond it they are many enough.
 const TOLD_APART: usize = 4096;
@@ -41,7 +40,7 @@ pub(super) enum Sign {
 
 impl Probe {
     /// Takes a question in.
-    pub(super) fn add(&mut self, time: Timestamp, subjects: &[KeyedHash], found: bool) {
+    pub(super) fn add(&mut self, time: Timestamp, subjects: &[u64], found: bool) {
         let hour = hour_of(time);
         if hour != self.now {
             self.now = hour;
@@ -49,7 +48,7 @@ impl Probe {
         }
         for subject in subjects {
             if self.subjects.len() < TOLD_APART {
-                self.subjects.insert(short(subject));
+                self.subjects.insert(*subject);
             }
         }
         let kept = self.hours.entry(hour).or_default();
@@ -102,8 +101,8 @@ impl Sign {
 }
 
 /// Enough of a hash to tell subjects apart.
-fn short(subject: &KeyedHash) -> u64 {
-    let text = subject.hash.get(..16).unwrap_or(&subject.hash);
+pub(super) fn short(hash: &str) -> u64 {
+    let text = hash.get(..16).unwrap_or(hash);
     u64::from_str_radix(text, 16).unwrap_or_else(|_| {
         text.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
     })

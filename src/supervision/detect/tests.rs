@@ -15,6 +15,7 @@ use crate::domain::{
 use crate::journal::{AdminWrite, Decided, Event, Finished, KeyedHash, ReadError};
 use crate::policy::rules::Profile;
 use crate::policy::{Description, EntrySource, Rules, Sources};
+use crate::supervision::line::Line;
 
 /// The moment at which everything is in order.
 const NOW: &str = "2026-06-15T02:00:00Z";
@@ -152,7 +153,8 @@ impl Planted {
 
     pub(crate) fn take(&mut self, event: &Event) {
         self.seq += 1;
-        self.ledger.take(self.seq, event, &self.thresholds);
+        let json = serde_json::to_vec(event).unwrap();
+        self.ledger.take(self.seq, &Line::read(&json).unwrap(), &self.thresholds);
     }
 
     pub(crate) fn complain(&mut self, error: &ReadError) {

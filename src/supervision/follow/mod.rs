@@ -1,5 +1,5 @@
-//! Follows the journal: folds what is durable into the roll-ups, about once a second, on a thread of its
-//! own that gives way to all others.
+//! Follows the journal: every record that is durable is read once and told to the detectors and to the
+//! roll-ups, on one thread that gives way to all others.
 
 mod lag;
 mod stop;
@@ -9,35 +9,51 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use self::lag::Lag;
 
 use self::lag::Progress;
-use self::stop::Stop;
-use self::work::{Came, Work};
+use self::stop::{Stop, now};
+use self::work::Work;
+use super::line;
 use super::store::{self, Claim, StoreError};
-use crate::journal::{Clock, Journal, ReadError};
+use super::watch::Watch;
+use crate::journal::{Clock, Journal, ReadError, Tail};
 
-/// How long what is durable waits to be folded.
+/// How long what is folded waits to be written.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// How long records are let gather: often enough that each time there is little to do.
+const NAP: Duration = Duration::from_millis(50);
+
+/// Records between two writes: a write is short, and so is what a kill costs.
+const BATCH: u64 = 10_000;
+
+/// Records between two looks at whether somebody else wants the core: ten microseconds' worth.
+const STRIDE: usize = 16;
+
+/// So many records behind it no longer gives way at every stride, or it would never come even.
+const LATE: u64 = 50_000;
 
 /// How long after a failure it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// How long after it could not read on it is tried again first; then twice as long, up to [`EVERY`].
-const SOON: Duration = Duration::from_millis(20);
+/// How long between two rounds of the detectors.
+const ROUND: Duration = Duration::from_secs(60);
 
 /// How much it gives way: every thread of the path comes first.
 const NICE: i32 = 10;
 
-/// Where records are, where roll-ups are, and what the time is.
+/// Where records are, where roll-ups are, who watches, and what the time is.
 #[derive(Clone, Debug)]
 pub struct Followed {
     /// Folder of records.
     pub records: PathBuf,
     /// Folder of state.
     pub state: PathBuf,
+    /// What the detectors know.
+    pub watch: Arc<Watch>,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -53,32 +69,40 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Starts to follow a journal.
-    pub fn start(journal: &Journal, followed: Followed) -> io::Result<Self> {
+    /// Starts to follow a journal; `judge` is called when the detectors have their round, every minute.
+    pub fn start(
+        journal: &Journal,
+        followed: Followed,
+        mut judge: impl FnMut() + Send + 'static,
+    ) -> io::Result<Self> {
         let (progress, stop) = (Arc::<Progress>::default(), Arc::<Stop>::default());
         let clock = followed.clock.clone();
         let mut task = Task {
+            tail: journal.tail(),
             journal: journal.clone(),
             followed,
             progress: Arc::clone(&progress),
             stop: Arc::clone(&stop),
             claim: None,
             work: None,
+            written: now(),
+            not_before: None,
             has_warned: false,
+            complaint: None,
         };
         let thread = thread::Builder::new().name("supervision".to_owned()).spawn(move || {
             // Without it the path only has more company.
             if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-                tracing::debug!(%error, "the thread of the roll-ups keeps its priority");
+                tracing::debug!(%error, "the thread of supervision keeps its priority");
             }
-            task.run();
+            task.run(&mut judge);
             task
         })?;
         let thread = Mutex::new(Some(thread));
         Ok(Self { journal: journal.clone(), clock, progress, stop, thread })
     }
 
-    /// How far the roll-ups are behind the journal.
+    /// How far the roll-ups, and with them the detectors, are behind the journal.
     pub fn lag(&self) -> Lag {
         self.progress.lag(self.journal.committed(), self.clock.now())
     }
@@ -90,7 +114,7 @@ impl Follower {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         match thread.map(JoinHandle::join) {
             Some(Ok(task)) => task.finish(),
-            Some(Err(_)) => tracing::error!("the thread of the roll-ups ended by a panic"),
+            Some(Err(_)) => tracing::error!("the thread of supervision ended by a panic"),
             None => {}
         }
         let Lag { events, .. } = self.lag();
@@ -114,14 +138,21 @@ impl Drop for Follower {
 struct Task {
     journal: Journal,
     followed: Followed,
+    tail: Tail,
     progress: Arc<Progress>,
     stop: Arc<Stop>,
     claim: Option<Claim>,
     work: Option<Work>,
+    /// When roll-ups were written last.
+    written: Instant,
+    /// When it is tried again after a failure.
+    not_before: Option<Instant>,
     has_warned: bool,
+    /// What could not be read the last time.
+    complaint: Option<String>,
 }
 
-/// Why a round failed. The next one starts from what the store holds.
+/// Why roll-ups cannot be written. The next attempt starts from what the store holds.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
     #[error(transparent)]
@@ -137,72 +168,129 @@ pub(super) enum Trouble {
 }
 
 impl Task {
-    /// Folds until the end is asked for.
-    fn run(&mut self) {
-        let mut soon = SOON;
+    /// Follows until the end is asked for.
+    fn run(&mut self, judge: &mut dyn FnMut()) {
+        self.tail.go_behind(self.followed.watch.seq());
+        let mut judged: Option<Instant> = None;
         while !self.stop.is_asked() {
-            let (pause, next) = match self.try_round() {
-                Some(Came::Full) => continue,
-                Some(Came::Behind) => (soon, EVERY.min(soon * 2)),
-                Some(Came::Even) => (EVERY, SOON),
-                None => (AGAIN, SOON),
-            };
-            soon = next;
-            self.stop.wait(pause);
+            self.round(Stop::is_asked);
+            if judged.is_none_or(|judged| judged.elapsed() >= ROUND) {
+                judge();
+                judged = Some(now());
+            }
+            let has_unwritten = self.work.as_ref().is_some_and(|work| work.unwritten() > 0);
+            let longest =
+                if has_unwritten { EVERY.saturating_sub(self.written.elapsed()) } else { EVERY };
+            if !self.tail.wait(NAP, longest) {
+                self.stop.wait(EVERY);
+            }
         }
     }
 
-    /// Folds the rest, while there is time.
+    /// Takes in the rest, while there is time.
     fn finish(mut self) {
+        // What is on its way to the file is there in a moment.
         while !self.stop.is_over() {
-            match self.try_round() {
-                Some(Came::Full) => {}
-                // What is on its way to the file is there in a moment.
-                Some(Came::Behind) => thread::sleep(SOON),
-                Some(Came::Even) | None => break,
+            self.tail.wait(Duration::ZERO, Duration::ZERO);
+            self.round(Stop::is_over);
+            if self.tail.seq() >= self.journal.committed() {
+                break;
             }
+            thread::sleep(Duration::from_millis(10));
         }
+        self.write();
         if let Some(work) = self.work.take()
             && let Err(error) = work.close()
         {
             tracing::warn!(error = chain(&error), "the roll-ups were not closed in order");
         }
+        self.followed.watch.store();
     }
 
-    /// One round; none if it failed.
-    fn try_round(&mut self) -> Option<Came> {
-        match self.round() {
-            Ok(came) => Some(came),
-            Err(trouble) => {
-                self.work = None;
-                self.complain(&trouble);
-                None
+    /// Takes in what there is. Without a store, the detectors go on alone.
+    fn round(&mut self, is_enough: fn(&Stop) -> bool) {
+        let may_open = self.not_before.is_none_or(|not_before| now() >= not_before);
+        if may_open && let Err(trouble) = self.open() {
+            self.complain(&trouble);
+        }
+        while !is_enough(&self.stop) {
+            match self.stride() {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(cause) => {
+                    let folder = self.followed.records.clone();
+                    self.complain(&Trouble::Records { folder, cause });
+                    break;
+                }
             }
+            if self.work.as_ref().is_some_and(|work| work.unwritten() >= BATCH) {
+                self.write();
+            }
+            if self.journal.committed().saturating_sub(self.tail.seq()) < LATE {
+                thread::yield_now();
+            }
+        }
+        if self.written.elapsed() >= EVERY {
+            self.write();
         }
     }
 
-    /// Folds what is durable, up to a bound.
-    fn round(&mut self) -> Result<Came, Trouble> {
-        let Followed { records, state, clock } = &self.followed;
+    /// Opens the store if it is not; records are told again from where it ends.
+    fn open(&mut self) -> Result<(), Trouble> {
+        if self.work.is_some() {
+            return Ok(());
+        }
+        let Followed { records, state, watch, .. } = &self.followed;
         if self.claim.is_none() {
             self.claim = Some(Claim::take(state)?);
         }
-        let committed = self.journal.committed();
-        if self.work.is_none() {
-            self.work = Some(Work::begin(records, state, committed)?);
+        let work = Work::begin(records, state, self.journal.committed())?;
+        self.progress.folded(work.place());
+        self.tail.go_behind(work.place().seq.min(watch.seq()));
+        self.work = Some(work);
+        Ok(())
+    }
+
+    /// Tells a few records; says how many.
+    fn stride(&mut self) -> io::Result<usize> {
+        let Self { followed, work, complaint, .. } = self;
+        let mut taking = followed.watch.taking();
+        self.tail.read(STRIDE, |told| match told {
+            Ok((seq, json)) => {
+                let line = line::read(seq, json);
+                taking.take(seq, line.as_ref());
+                if let Some(work) = work {
+                    work.take(seq, json, line.as_ref());
+                }
+            }
+            Err(error) => {
+                // What the disk refuses it will refuse again: once is enough.
+                let text = error.to_string();
+                if complaint.as_ref() != Some(&text) {
+                    taking.complain(&error);
+                    *complaint = Some(text);
+                }
+            }
+        })
+    }
+
+    /// Writes the roll-ups.
+    fn write(&mut self) {
+        let Some(work) = &mut self.work else { return };
+        self.written = now();
+        if let Err(trouble) = work.write() {
+            self.work = None;
+            self.complain(&trouble);
+            return;
         }
-        let Some(work) = &mut self.work else { return Ok(Came::Behind) };
         self.progress.folded(work.place());
-        let came = work.fold(committed)?;
-        self.progress.folded(work.place());
-        if came == Came::Even {
-            self.progress.even(clock.now());
+        if work.place().seq >= self.journal.committed() {
+            self.progress.even(self.followed.clock.now());
         }
         if self.has_warned {
             self.has_warned = false;
             tracing::info!("the roll-ups are written again");
         }
-        Ok(came)
     }
 
     fn complain(&mut self, trouble: &Trouble) {
@@ -212,6 +300,7 @@ impl Task {
             put_aside(&self.followed.state, error);
             return;
         }
+        self.not_before = now().checked_add(AGAIN);
         if !self.has_warned {
             self.has_warned = true;
             tracing::warn!(

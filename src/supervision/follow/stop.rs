@@ -42,6 +42,6 @@ impl Stop {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a span that is measured, never recorded time")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }

@@ -10,6 +10,7 @@ use crate::journal::{
     ANSWERED, Decided, Event, Finished, FoldPhase, Folded, KeyedHash, Record, Recovered, Uncounted,
 };
 use crate::supervision::UNFINISHED;
+use crate::supervision::line;
 use crate::supervision::store::{Care, Store};
 
 /// 2026-11-23, ten in the morning in Shanghai.
@@ -51,7 +52,7 @@ impl Records {
             let mut store = Store::open(&path, Care::Live).unwrap();
             let mut fold = store.resume().unwrap();
             for record in part {
-                fold.take(record);
+                fold.take(record.seq, &record.json, line::read(record.seq, &record.json).as_ref());
             }
             store.add(&fold.take_batch()).unwrap();
         }

@@ -7,15 +7,17 @@ use uuid::Uuid;
 
 use super::batch::{Asked, Batch, Call, Pending, Place, Seen, Sums, Uses};
 use super::figures::Figures;
-use super::line::{Decided, Finished, Folded, Line, Recovered, Segment, Uncounted};
 use super::lists::{EMPTY, Lists};
 use super::names::{Dimension, NONE, Names, Series};
 use super::operators::Operators;
 use super::outcome::UNFINISHED;
 use super::step::Step;
 use super::subjects;
-use crate::domain::Timestamp;
-use crate::journal::{ALLOWED, ANSWERED, FoldPhase, Record};
+use crate::domain::{ApplicationId, OrganizationId, Timestamp};
+use crate::journal::{
+    ALLOWED, ANSWERED, Event, FoldPhase, Folded, Recovered, SegmentHead, Uncounted,
+};
+use crate::supervision::line::{Decided, Finished, Line};
 
 /// What is known before the next record.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub(in crate::supervision) struct Fold {
     lists: Lists,
     /// Calls by day, grant, entry, and the lists of items that left and that left masked.
     left: Sums<(i64, i64, i64, usize, usize), u64>,
+    /// The JSON of the last record.
+    last: Vec<u8>,
     batch: Batch,
 }
 
@@ -60,6 +64,9 @@ impl Fold {
     /// Takes out what was added since the last time.
     pub(in crate::supervision) fn take_batch(&mut self) -> Batch {
         self.settle_items();
+        if !self.last.is_empty() {
+            self.batch.place.crc = crc32fast::hash(&self.last);
+        }
         self.batch.new = self.names.take_new();
         let opened = self.opened.drain();
         self.batch.opened =
@@ -68,27 +75,37 @@ impl Fold {
         std::mem::replace(&mut self.batch, Batch { place, ..Batch::default() })
     }
 
-    /// Takes a record in.
-    pub(in crate::supervision) fn take(&mut self, record: &Record) {
-        self.batch.place.seq = record.seq;
-        self.batch.place.crc = crc32fast::hash(&record.json);
-        let line = match Line::read(record) {
-            Ok(line) => line,
-            Err(error) => {
-                tracing::warn!(seq = record.seq, %error, "a record of an unknown form is in no figure");
-                return;
-            }
-        };
+    /// Takes a record in; one that was taken in already changes nothing. What cannot be read is in no
+    /// figure.
+    pub(in crate::supervision) fn take(&mut self, seq: u64, json: &[u8], line: Option<&Line<'_>>) {
+        if seq <= self.batch.place.seq {
+            return;
+        }
+        self.batch.place.seq = seq;
+        self.last.clear();
+        self.last.extend_from_slice(json);
+        let Some(line) = line else { return };
         self.batch.place.time = self.batch.place.time.max(line.time());
         match line {
-            Line::Decided(decided) => self.decided(record.seq, &decided),
-            Line::Finished(finished) => self.finished(record.seq, &finished),
-            Line::Folded(folded) => self.folded(record.seq, &folded),
-            Line::Uncounted(uncounted) => self.uncounted(record.seq, &uncounted),
-            Line::Recovered(recovered) => self.recovered(&recovered),
-            Line::Segment(segment) => self.segment(&segment),
-            Line::Started(_) => self.started(),
-            Line::Other(_) => {}
+            Line::Decided(decided) => self.decided(seq, decided),
+            Line::Finished(finished) => self.finished(seq, finished),
+            Line::Other(Event::Folded(folded)) => self.folded(seq, folded),
+            Line::Other(Event::Uncounted(uncounted)) => self.uncounted(seq, uncounted),
+            Line::Other(Event::Recovered(recovered)) => self.recovered(recovered),
+            Line::Other(Event::Segment(segment)) => self.segment(segment),
+            Line::Other(Event::Started(_)) => self.started(),
+            Line::Other(
+                // Those two are lines of their own.
+                Event::Decided(_)
+                | Event::Finished(_)
+                | Event::Stopped(_)
+                | Event::ViewSwapped(_)
+                | Event::Frozen(_)
+                | Event::Thawed(_)
+                | Event::AdminWrite(_)
+                | Event::Retired(_)
+                | Event::KeysUsed(_),
+            ) => {}
         }
     }
 
@@ -263,16 +280,18 @@ impl Fold {
         self.batch.seen.entry((day, entry)).or_default().add(&seen);
     }
 
-    fn folded(&mut self, seq: u64, folded: &Folded<'_>) {
+    fn folded(&mut self, seq: u64, folded: &Folded) {
         let (minute, series, counted) = match self.close(folded.fold) {
             Some(Pending::Fold { minute, series, count }) => (minute, series, count),
             Some(Pending::Call(_)) | None => {
+                let organization = folded.organization.as_ref().map(OrganizationId::as_str);
+                let application = folded.application.as_ref().map(ApplicationId::as_str);
                 let series = [
-                    self.names.name(&folded.zone),
+                    self.names.name(folded.zone.as_str()),
                     NONE,
                     NONE,
-                    self.names.name(&folded.organization),
-                    self.names.name(&folded.application),
+                    self.names.name(organization.unwrap_or_default()),
+                    self.names.name(application.unwrap_or_default()),
                     NONE,
                     self.names.name(&folded.code),
                 ];
@@ -285,9 +304,9 @@ impl Fold {
         }
     }
 
-    fn uncounted(&mut self, seq: u64, uncounted: &Uncounted<'_>) {
+    fn uncounted(&mut self, seq: u64, uncounted: &Uncounted) {
         for (code, count) in &uncounted.counts {
-            let zone = self.names.name(&uncounted.zone);
+            let zone = self.names.name(uncounted.zone.as_str());
             let series = [zone, NONE, NONE, NONE, NONE, NONE, self.names.name(code)];
             let series = self.names.series(series);
             self.add_counted((Step::Minute.bucket(uncounted.from), series), seq, *count);
@@ -308,7 +327,7 @@ impl Fold {
     }
 
     /// A segment names every call that is open. Another one has an end that can no longer be read.
-    fn segment(&mut self, segment: &Segment) {
+    fn segment(&mut self, segment: &SegmentHead) {
         let open: HashSet<Uuid> = segment.open.iter().copied().collect();
         let is_lost = |(id, pending): (&Uuid, &Pending)| {
             (matches!(pending, Pending::Call(_)) && !open.contains(id)).then_some(*id)

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use serde_json::value::RawValue;
 
 use super::names::Names;
+use crate::supervision::line::Items;
 
 /// Lists that are remembered from one batch to the next.
 const MOST: usize = 4_096;
@@ -16,7 +16,7 @@ pub(super) const EMPTY: usize = 0;
 /// Lists by how they are written.
 #[derive(Debug)]
 pub(super) struct Lists {
-    numbers: HashMap<Box<str>, usize, RandomState>,
+    numbers: HashMap<Box<[u8]>, usize, RandomState>,
     lists: Vec<Vec<i64>>,
 }
 
@@ -28,15 +28,16 @@ impl Default for Lists {
 
 impl Lists {
     /// The number of a list; what is none counts as empty.
-    pub(super) fn number(&mut self, written: Option<&RawValue>, names: &mut Names) -> usize {
-        let Some(written) = written else { return EMPTY };
-        if let Some(number) = self.numbers.get(written.get()) {
+    pub(super) fn number(&mut self, written: Items<'_>, names: &mut Names) -> usize {
+        if written.written().is_empty() {
+            return EMPTY;
+        }
+        if let Some(number) = self.numbers.get(written.written()) {
             return *number;
         }
-        let items: Vec<String> = serde_json::from_str(written.get()).unwrap_or_default();
         let number = self.lists.len();
-        self.lists.push(items.iter().map(|item| names.name(item)).collect());
-        self.numbers.insert(written.get().into(), number);
+        self.lists.push(written.iter().map(|item| names.name(&item)).collect());
+        self.numbers.insert(written.written().into(), number);
         number
     }
 
@@ -60,22 +61,22 @@ mod tests {
     #[test]
     fn a_list_is_read_once_and_they_do_not_pile_up() {
         let (mut lists, mut names) = (Lists::default(), Names::default());
-        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
-        let both = raw(r#"["name","number"]"#);
+        let both = Items::written_as(br#"["name","number"]"#);
 
-        let number = lists.number(Some(&both), &mut names);
+        let number = lists.number(both, &mut names);
         assert_eq!(lists.items(number), [1, 2]);
-        assert_eq!(lists.number(Some(&both), &mut names), number);
-        assert_eq!(lists.number(None, &mut names), EMPTY);
+        assert_eq!(lists.number(both, &mut names), number);
+        assert_eq!(lists.number(Items::default(), &mut names), EMPTY);
         assert!(lists.items(EMPTY).is_empty());
         lists.trim();
         assert_eq!(lists.items(number), [1, 2]);
 
         for many in 0..MOST {
-            lists.number(Some(&raw(&format!(r#"["item_{many}"]"#))), &mut names);
+            let text = format!(r#"["item_{many}"]"#);
+            lists.number(Items::written_as(text.as_bytes()), &mut names);
         }
         lists.trim();
-        let number = lists.number(Some(&both), &mut names);
+        let number = lists.number(both, &mut names);
         assert_eq!((number, lists.items(number)), (1, &[1, 2][..]));
     }
 }

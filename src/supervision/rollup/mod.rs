@@ -5,7 +5,6 @@ mod batch;
 mod figures;
 mod fold;
 mod latency;
-mod line;
 mod lists;
 mod names;
 mod operators;

@@ -1,6 +1,6 @@
 //! What the outcome of a call means for supervision.
 
-use super::line::Finished;
+use crate::supervision::line::Finished;
 
 /// The outcome of a call that was allowed and whose end nobody recorded: the node was killed.
 pub const UNFINISHED: &str = "unfinished";

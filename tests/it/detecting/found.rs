@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use super::{admin_token, curl, findings, make, name, names, say, wait_for};
+use super::{admin_token, curl, findings, make, name, names, say, taken_in, wait_for};
 use crate::support::city::City;
 use crate::support::eventually;
 use crate::support::records::events;
@@ -28,11 +28,7 @@ fn breaches_in_policies_are_found_from_the_start_and_nothing_else_is() {
         make(&city, call);
     }
     let expected: BTreeSet<String> = WRITTEN.map(str::to_owned).into();
-    wait_for(&city, WRITTEN[0]);
-    eventually("the records to be read", Duration::from_secs(10), || {
-        let page = curl(&[&format!("{}/metrics", city.shown.admin)]);
-        page.contains("helan_entry_age_seconds{entry=\"ecology/air-quality\"}").then_some(())
-    });
+    taken_in(&city);
 
     // The stand-ins' newest data is of a fixed day, and what is renewed at once is stale by now.
     let mut found = names(&findings(&city));
@@ -55,9 +51,7 @@ fn what_callers_and_departments_do_is_found_on_evidence() {
         "V-16 health/birth-issue",
         "V-21 human-resources/job-offers",
     ];
-    for wanted in expected {
-        wait_for(&city, wanted);
-    }
+    taken_in(&city);
     let found = findings(&city);
     let by_records: BTreeSet<_> =
         names(&found).into_iter().filter(|name| !WRITTEN.contains(&name.as_str())).collect();

@@ -49,6 +49,16 @@ fn wait_for(city: &City, wanted: &str) -> Value {
     })
 }
 
+/// Waits until every answer so far is on record and taken in.
+fn taken_in(city: &City) {
+    eventually("all records to be taken in", Duration::from_secs(20), || {
+        let page = curl(&[&format!("{}/metrics", city.shown.admin)]);
+        let is_none = |name: &str| page.lines().any(|line| line == format!("{name} 0"));
+        (is_none("helan_records_difference") && is_none("helan_supervision_lag_events"))
+            .then_some(())
+    });
+}
+
 fn admin_token(city: &City) -> String {
     let folder = city.work().join("keys");
     let output = Command::new(program())

@@ -5,6 +5,7 @@ mod packing;
 mod reading;
 mod recovery;
 mod retiring;
+mod tailing;
 mod writing;
 
 use std::fs;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use helan::domain::{Budget, EntryId, Timestamp, Zone};
+use helan::domain::{Budget, EntryId, Thresholds, Timestamp, Zone};
 use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, OpenCall};
-use helan::supervision::{Filter, Followed, Follower, Period, Rollups};
+use helan::supervision::{Filter, Followed, Follower, Period, Rollups, Watch};
 use uuid::Uuid;
 
 use super::{assert_same, dump};
@@ -50,8 +50,7 @@ impl Place {
     }
 
     fn follow(&self, journal: &Journal) -> Follower {
-        let (records, state) = (self.records(), self.state());
-        Follower::start(journal, Followed { records, state, clock: self.clock.clone() }).unwrap()
+        follow(journal, self.records(), self.state(), &self.clock)
     }
 
     fn segments(&self) -> Vec<PathBuf> {
@@ -65,6 +64,12 @@ impl Place {
     fn totals(&self) -> u64 {
         totals(&self.state())
     }
+}
+
+fn follow(journal: &Journal, records: PathBuf, state: PathBuf, clock: &Clock) -> Follower {
+    let watch = Watch::open(&state, Thresholds::default(), journal.committed());
+    let followed = Followed { records, state, watch: Arc::new(watch), clock: clock.clone() };
+    Follower::start(journal, followed, || ()).unwrap()
 }
 
 fn totals(state: &Path) -> u64 {
@@ -154,9 +159,7 @@ fn roll_ups_of_other_records_are_not_added_to() {
         std::fs::create_dir_all(&swapped).unwrap();
         std::fs::copy(&kept, swapped.join("supervision.sqlite")).unwrap();
         let journal = to.journal();
-        let followed =
-            Followed { records: to.records(), state: swapped.clone(), clock: Clock::system() };
-        let follower = Follower::start(&journal, followed).unwrap();
+        let follower = follow(&journal, to.records(), swapped.clone(), &Clock::system());
         eventually("new roll-ups", Duration::from_secs(20), || {
             (follower.lag().events == 0 && swapped.join("supervision.sqlite.set-aside").exists())
                 .then_some(())

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Cache, EntryId, Interface, ItemName, MaskId, PersonId, PurposeId, Rate, UpstreamId};
+use super::{
+    Cache, EntryId, Interface, ItemName, LegalBasis, MaskId, PersonId, PurposeId, Rate, UpstreamId,
+};
 
 /// Whether an entry is served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -101,6 +103,16 @@ impl Mode {
             Self::Batch => "batch",
         }
     }
+
+    /// What it is called, in Chinese and English.
+    pub const fn name(self) -> [&'static str; 2] {
+        match self {
+            Self::Api => ["接口交换", "interface"],
+            Self::File => ["文件下载", "file"],
+            Self::Browse => ["在线浏览", "browse"],
+            Self::Batch => ["批量交换", "batch"],
+        }
+    }
 }
 
 /// How telling an item is.
@@ -140,53 +152,6 @@ pub enum UpdateCycle {
     Yearly,
     /// 其他.
     Other,
-}
-
-/// The rank of a rule of law, highest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rank {
-    /// 法律.
-    Law,
-    /// 行政法规.
-    AdministrativeRegulation,
-    /// 国务院决定.
-    StateCouncilDecision,
-    /// 地方性法规.
-    LocalRegulation,
-    /// 部门规章.
-    DepartmentRule,
-    /// 地方政府规章.
-    LocalRule,
-    /// 规范性文件.
-    NormativeDocument,
-}
-
-impl Rank {
-    /// The name used in files, rules and records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Law => "law",
-            Self::AdministrativeRegulation => "administrative-regulation",
-            Self::StateCouncilDecision => "state-council-decision",
-            Self::LocalRegulation => "local-regulation",
-            Self::DepartmentRule => "department-rule",
-            Self::LocalRule => "local-rule",
-            Self::NormativeDocument => "normative-document",
-        }
-    }
-}
-
-/// A rule of law that something rests on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LegalBasis {
-    /// Its rank.
-    pub rank: Rank,
-    /// Its title.
-    pub title: String,
-    /// Its article.
-    pub article: String,
 }
 
 /// A catalog entry, one file of `catalog/`.

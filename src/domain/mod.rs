@@ -11,6 +11,7 @@ mod entry;
 mod grant;
 mod id;
 mod interface;
+mod legal;
 mod mask;
 mod organization;
 mod personal;
@@ -26,8 +27,8 @@ pub use self::budget::Budget;
 pub use self::credential::{check_credentials, check_doubles, is_key_id};
 pub use self::denial::Denial;
 pub use self::entry::{
-    Entry, EntryState, Item, ItemType, LegalBasis, Mode, Opening, OpeningClass, OpeningReview,
-    Rank, Sensitivity, Sharing, SharingClass, UpdateCycle,
+    Entry, EntryState, Item, ItemType, Mode, Opening, OpeningClass, OpeningReview, Sensitivity,
+    Sharing, SharingClass, UpdateCycle,
 };
 pub use self::grant::{
     Approval, Authority, Authorization, Grant, GrantState, Limits, Negotiation, Rate, Scope,
@@ -37,6 +38,7 @@ pub use self::id::{
     NetworkId, OrganizationId, PersonId, PurposeId, UpstreamId,
 };
 pub use self::interface::{Body, Cache, Format, Interface, Parameter, ParameterUse};
+pub use self::legal::{LegalBasis, Rank};
 pub use self::mask::Mask;
 pub use self::organization::{
     Application, ApplicationState, Credential, Organization, OrganizationKind, OrganizationState,

@@ -97,12 +97,6 @@ words! {
         Yearly: "每年", "yearly";
         Other: "其他", "other";
     }
-    Mode {
-        Api: "接口交换", "interface";
-        File: "文件下载", "file";
-        Browse: "在线浏览", "browse";
-        Batch: "批量交换", "batch";
-    }
     Sensitivity {
         None: "非敏感", "not sensitive";
         Personal: "个人信息", "personal";
@@ -130,14 +124,17 @@ words! {
         Provider: "数据提供方", "provider";
         Bureau: "主管部门", "bureau";
     }
-    Rank {
-        Law: "法律", "law";
-        AdministrativeRegulation: "行政法规", "administrative regulation";
-        StateCouncilDecision: "国务院决定", "State Council decision";
-        LocalRegulation: "地方性法规", "local regulation";
-        DepartmentRule: "部门规章", "department rule";
-        LocalRule: "地方政府规章", "local rule";
-        NormativeDocument: "规范性文件", "normative document";
+}
+
+impl Word for Mode {
+    fn both(&self) -> (&'static str, &'static str) {
+        self.name().into()
+    }
+}
+
+impl Word for Rank {
+    fn both(&self) -> (&'static str, &'static str) {
+        self.name().into()
     }
 }
 

@@ -114,6 +114,27 @@ impl Profile {
         if over || day < self.in_force.from { self.notice.as_deref() } else { None }
     }
 
+    /// What pages and reports say because the law is not in force at this moment, in Chinese and English.
+    pub fn out_of_force(&self, now: Timestamp) -> Option<[String; 2]> {
+        let (from, day, title) = (self.in_force.from, now.day(), &self.title);
+        let rules = "此处依其规则评判，供示范和既往事项使用。";
+        match self.in_force.until {
+            Some(until) if until < day => Some([
+                format!("《{title}》有效期自{from}至{until}，现已失效；{rules}"),
+                format!(
+                    "The law was in force from {from} to {until} and is not now; its rules are followed here for demonstration and for matters of that time."
+                ),
+            ]),
+            Some(_) | None if day < from => Some([
+                format!("《{title}》自{from}起施行，尚未生效；{rules}"),
+                format!(
+                    "The law comes into force on {from}; its rules are followed here for demonstration."
+                ),
+            ]),
+            Some(_) | None => None,
+        }
+    }
+
     /// Whether some basis of the entry has a rank that withholding may rest on (I1).
     pub fn lets_withhold(&self, entry: &Entry) -> bool {
         entry.sharing.basis.iter().any(|basis| self.withholding.contains(&basis.rank))
@@ -159,5 +180,19 @@ mod tests {
         assert_eq!(read(&with("keep_years: 10\n")).unwrap().keep_days(), 3_660);
         let problems = read(&with("keep_years: 2\n")).unwrap_err();
         assert_eq!(problems[0].mend.as_deref(), Some("at least 3"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_law_that_is_not_in_force_is_said_to_be_none_in_each_language() {
+        let text = include_str!("../../../policies/rules/yc-2018/profile.yaml");
+        let law = crate::config::parse::<Profile>(Path::new("profile.yaml"), text).unwrap();
+        let said = |day: &str| law.out_of_force(Timestamp::parse(day).unwrap());
+
+        assert_eq!(said("2023-04-21T12:00:00Z"), None);
+        for day in ["2023-04-22T12:00:00Z", "2018-04-20T12:00:00Z"] {
+            let [chinese, english] = said(day).unwrap();
+            assert!(chinese.contains("有效期自2018-04-22") || chinese.contains("尚未生效"));
+            assert!(english.is_ascii(), "{english}");
+        }
     }
 }

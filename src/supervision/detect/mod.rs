@@ -12,6 +12,7 @@ mod ledger;
 mod pairs;
 mod probe;
 mod tally;
+mod words;
 
 mod v03;
 mod v04;
@@ -32,7 +33,10 @@ use crate::policy::rules::Profile;
 
 pub use self::facts::{EntryFacts, EntryMonth, GrantFacts, Heartbeat};
 pub use self::finding::{Detector, Evidence, Finding, FindingId, Mark, Severity, State, Subject};
+pub use self::law::cited;
 pub use self::ledger::Ledger;
+pub use self::tally::KEPT;
+pub use self::words::parameter;
 
 /// The version of all rules; it rises when one of them judges differently.
 pub const VERSION: &str = "1";

@@ -8,8 +8,8 @@ use super::probe::Probe;
 use super::{Detector, Evidence, Finding, Scene, Subject};
 use crate::domain::{OrganizationId, Timestamp};
 
-/// Pieces of evidence that one finding keeps.
-const KEPT: usize = 20;
+/// Pieces of evidence that one finding keeps: the first.
+pub const KEPT: usize = 20;
 
 const HOUR: i64 = 3_600_000;
 

@@ -21,17 +21,24 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
             }
             let grace = scene.thresholds.grace(entry.update)?;
             let late = seen.millis().saturating_sub(due.millis());
+            let days = u64::try_from(late.div_euclid(86_400_000)).unwrap_or(0).max(1);
             let subject = Subject::new("entry", &entry.id);
             let mut finding = Finding::new(scene, Detector::Stale, subject, data.day().to_string())
                 .by("grace_seconds", u64::try_from(grace.div_euclid(1000)).unwrap_or(0))
                 .of(entry.id.organization())
                 .saying(
-                    format!("“{}”最新数据时间{}，已超过更新周期。", entry.name, data.day()),
-                    format!("the newest data is of {data}, and was due for renewal by {due}"),
+                    format!(
+                        "“{}”最新数据时间{}，最近一次调用时已超过更新周期{days}日。",
+                        entry.name,
+                        data.day()
+                    ),
+                    format!(
+                        "the newest data is of {data}, and was due for renewal by {due}; days overdue when last seen: {days}"
+                    ),
                 );
             finding.first_seen = due;
             finding.last_seen = seen;
-            finding.count = u64::try_from(late.div_euclid(86_400_000)).unwrap_or(0).max(1);
+            finding.count = days;
             finding.evidence.push(Evidence::Record { seq, transaction: None });
             Some(finding)
         })

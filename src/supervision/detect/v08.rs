@@ -13,6 +13,10 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
             let ranks: Vec<_> =
                 entry.sharing.basis.iter().map(|basis| basis.rank.as_str()).collect();
             let ranks = ranks.join(",");
+            let words: Vec<_> = entry.sharing.basis.iter().map(|basis| basis.rank.name()).collect();
+            let chinese: Vec<_> = words.iter().map(|[chinese, _]| *chinese).collect();
+            let english: Vec<_> = words.iter().map(|[_, english]| *english).collect();
+            let chinese = if chinese.is_empty() { "无".to_owned() } else { chinese.join("、") };
             let why = if entry.says_why() { "" } else { " without reason" };
             let subject = Subject::new("entry", &entry.id);
             let law = scene.law();
@@ -20,9 +24,13 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
                 .of(entry.id.organization())
                 .written(scene, &format!("catalog/{}.yaml", entry.id), Timestamp::default())
                 .saying(
-                    format!("“{}”不予共享，所列依据（{ranks}）或理由不符合现行规则。", entry.name),
                     format!(
-                        "withheld on a basis of rank {ranks}{why}, which {law} does not accept"
+                        "“{}”不予共享，所列依据（{chinese}）或理由不符合现行规则。",
+                        entry.name
+                    ),
+                    format!(
+                        "withheld on a basis of rank {}{why}, which {law} does not accept",
+                        english.join(", ")
                     ),
                 )
         })

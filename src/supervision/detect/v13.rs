@@ -12,12 +12,17 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
         .map(|entry| {
             let modes: Vec<_> = entry.sharing.modes.iter().map(|mode| mode.as_str()).collect();
             let modes = modes.join(",");
+            let words: Vec<_> = entry.sharing.modes.iter().map(|mode| mode.name()[0]).collect();
             let subject = Subject::new("entry", &entry.id);
             Finding::new(scene, Detector::ApiRequired, subject, modes.clone())
                 .of(entry.id.organization())
                 .written(scene, &format!("catalog/{}.yaml", entry.id), Timestamp::default())
                 .saying(
-                    format!("“{}”变化频繁或用于并联审批，却只以{modes}方式共享。", entry.name),
+                    format!(
+                        "“{}”变化频繁或用于并联审批，却只以{}方式共享。",
+                        entry.name,
+                        words.join("、")
+                    ),
                     format!("renewed at once or for parallel approval, and shared by {modes} only"),
                 )
         })

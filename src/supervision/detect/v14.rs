@@ -1,6 +1,7 @@
 //! V-14: an application that keeps asking for what it was not granted.
 
 use super::tally::Key;
+use super::words::listed;
 use super::{Detector, Finding, Scene};
 
 /// The codes of refusals that count: the call went beyond a grant, or there is none.
@@ -29,13 +30,13 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
     tallies
         .filter(|(_, tally)| tally.busiest_hour() >= least)
         .map(|(Key { subject, period, .. }, tally)| {
-            let (count, codes) = (tally.count, tally.codes().join(", "));
+            let (count, [chinese, english]) = (tally.count, listed(&tally.codes()));
             tally
                 .finding(scene, Detector::OverGrant, subject, period)
                 .by("over_grant_calls", least)
                 .saying(
-                    format!("一日内{count}次超出授权的调用被拒绝（{codes}）。"),
-                    format!("{count} calls beyond any grant were refused that day ({codes})"),
+                    format!("一日内{count}次超出授权的调用被拒绝（{chinese}）。"),
+                    format!("{count} calls beyond any grant were refused that day ({english})"),
                 )
         })
         .collect()

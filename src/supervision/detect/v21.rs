@@ -5,6 +5,7 @@
 //! file with a coding of its own.
 
 use super::tally::Key;
+use super::words::listed;
 use super::{Detector, Finding, Scene};
 
 /// Entries of which the public got such values; a finding a month.
@@ -14,13 +15,13 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
         scene.ledger.tallies(Detector::Personal).filter(|(_, tally)| tally.count >= least);
     tallies
         .map(|(Key { subject, period, .. }, tally)| {
-            let (count, kinds) = (tally.count, tally.codes().join(", "));
+            let (count, [chinese, english]) = (tally.count, listed(&tally.codes()));
             tally
                 .finding(scene, Detector::Personal, subject, period)
                 .by("personal_values", least)
                 .saying(
-                    format!("开放数据中有{count}个疑似个人信息的值（{kinds}）。"),
-                    format!("{count} values that look personal left to the public ({kinds})"),
+                    format!("开放数据中有{count}个疑似个人信息的值（{chinese}）。"),
+                    format!("{count} values that look personal left to the public ({english})"),
                 )
         })
         .collect()

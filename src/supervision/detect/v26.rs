@@ -1,6 +1,7 @@
 //! V-26: records that cannot be read, are missing, or tell of a clock that stepped back.
 
 use super::tally::Key;
+use super::words::listed;
 use super::{Detector, Finding, Scene};
 
 /// Breaks in the records; a finding a day and kind.
@@ -8,15 +9,15 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
     let tallies = scene.ledger.tallies(Detector::Integrity);
     tallies
         .map(|(Key { subject, period, .. }, tally)| {
-            let kinds = tally.codes().join(", ");
+            let [chinese, english] = listed(&tally.codes());
             let count = tally.count;
             tally
                 .finding(scene, Detector::Integrity, subject, period)
                 .by("clock_ms", scene.thresholds.clock_ms)
                 .saying(
-                    format!("访问记录有{count}处异常（{kinds}），须核查并留存证据。"),
+                    format!("访问记录有{count}处异常（{chinese}），须核查并留存证据。"),
                     format!(
-                        "{count} breaks in the records ({kinds}): keep a copy and look into it"
+                        "{count} breaks in the records ({english}): keep a copy and look into it"
                     ),
                 )
         })

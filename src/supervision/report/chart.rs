@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words;
+use super::{Language, words};
 
 /// Height of a row.
 const ROW: usize = 26;
@@ -19,7 +19,7 @@ pub(super) struct Bar {
     pub(super) value: Option<u64>,
 }
 
-/// A level that a value is on, as a class of the style sheet.
+/// A level that a value is on, as a class of the style sheet; the legend of the page says the same.
 pub(super) fn level(value: Option<u64>) -> &'static str {
     match value {
         None => "none",
@@ -30,7 +30,7 @@ pub(super) fn level(value: Option<u64>) -> &'static str {
 }
 
 /// The bars, one below the other.
-pub(super) fn bars(title: &str, bars: &[Bar]) -> String {
+pub(super) fn bars(title: &str, bars: &[Bar], language: Language) -> String {
     let height = bars.len().saturating_mul(ROW).saturating_add(24);
     let mut svg = format!(
         "<svg class=\"chart\" role=\"img\" viewBox=\"0 0 640 {height}\" xmlns=\"http://www.w3.org/2000/svg\">\
@@ -49,13 +49,13 @@ pub(super) fn bars(title: &str, bars: &[Bar]) -> String {
         );
     }
     for (row, bar) in bars.iter().enumerate() {
-        draw(&mut svg, row.saturating_mul(ROW), bar);
+        draw(&mut svg, row.saturating_mul(ROW), (bar, language));
     }
     svg.push_str("</svg>");
     svg
 }
 
-fn draw(svg: &mut String, top: usize, bar: &Bar) {
+fn draw(svg: &mut String, top: usize, (bar, language): (&Bar, Language)) {
     let (middle, begin) = (top.saturating_add(18), top.saturating_add(6));
     let label = escape(&bar.label);
     put(
@@ -69,7 +69,7 @@ fn draw(svg: &mut String, top: usize, bar: &Bar) {
     let width = usize::try_from(length).unwrap_or(0).saturating_mul(LENGTH) / 10_000;
     let (shown, after) = match bar.value {
         Some(value) => (words::percent(value), width),
-        None => ("n/a".to_owned(), 0),
+        None => (words::none(language).to_owned(), 0),
     };
     let class = level(bar.value);
     if bar.value.is_some() {
@@ -111,6 +111,7 @@ mod tests {
                 Bar { label: "<b>&".to_owned(), value: Some(5_000) },
                 Bar { label: "none".to_owned(), value: None },
             ],
+            Language::English,
         );
 
         assert!(drawn.contains("width=\"190\""), "{drawn}");

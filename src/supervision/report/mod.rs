@@ -2,6 +2,7 @@
 //! same bytes; for people as a page that prints, for machines as JSON.
 
 mod chart;
+mod finding;
 mod page;
 mod words;
 
@@ -44,9 +45,9 @@ pub struct Law {
     /// The last day, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// What has to be said because it is not in force.
+    /// What has to be said because it is not in force, in Chinese and English.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub notice: Option<String>,
+    pub notice: Option<[String; 2]>,
 }
 
 /// What there is in the city, or of one organization.
@@ -86,6 +87,8 @@ pub struct Report {
     pub counts: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// The findings of the period.
     pub findings: Vec<Finding>,
+    /// What they are about by its name, under `kind id`.
+    pub names: BTreeMap<String, String>,
     /// What all of it was made from.
     pub inputs: Inputs,
 }
@@ -110,6 +113,10 @@ impl Report {
                 organization.is_none() || finding.organization.as_ref() == organization
             })
             .collect();
+        let subjects = findings.iter().map(|finding| &finding.subject);
+        let names = subjects
+            .filter_map(|subject| Some((subject.to_string(), subject.name(scene.sources)?)))
+            .collect();
         let bureau = scene
             .sources
             .organizations
@@ -126,6 +133,7 @@ impl Report {
             thresholds: *scene.thresholds,
             counts: counts(&findings),
             findings,
+            names,
             inputs,
         }
     }
@@ -149,7 +157,7 @@ fn law(scene: &Scene<'_>) -> Law {
         title: profile.title.clone(),
         from: profile.in_force.from.to_string(),
         until: profile.in_force.until.map(|until| until.to_string()),
-        notice: profile.notice(scene.now).map(str::to_owned),
+        notice: profile.out_of_force(scene.now),
     }
 }
 

@@ -3,9 +3,10 @@
 use askama::Template;
 
 use super::chart::{self, Bar};
-use super::words::{moment, parts, percent, value};
+use super::finding::{self, FindingRow};
+use super::words::{moment, none, parts, parts_of, percent, value};
 use super::{Language, Report};
-use crate::supervision::detect::{Detector, Evidence, Finding, State};
+use crate::supervision::detect::{Detector, State, parameter};
 use crate::supervision::measures::{Measure, WEIGHTS};
 
 /// Measures that organizations are shown side by side by.
@@ -33,7 +34,7 @@ struct Page {
     untold: Vec<[String; 3]>,
     weights: Vec<[String; 3]>,
     inputs: Vec<[String; 2]>,
-    parameters: Vec<[String; 2]>,
+    parameters: Vec<[String; 3]>,
 }
 
 struct MeasureRow {
@@ -66,21 +67,6 @@ struct DetectorRow {
     total: u64,
 }
 
-struct FindingRow {
-    id: String,
-    detector: &'static str,
-    title: &'static str,
-    subject: String,
-    organization: String,
-    detail: String,
-    since: String,
-    count: u64,
-    severity: &'static str,
-    state: &'static str,
-    articles: String,
-    evidence: String,
-}
-
 impl Page {
     /// One of two texts.
     fn say(&self, chinese: &'static str, english: &'static str) -> &'static str {
@@ -106,23 +92,19 @@ pub fn html(report: &Report, language: Language) -> Result<String, askama::Error
         publisher: report.publisher.clone(),
         as_of: moment(report.evaluation.as_of),
         facts: facts(report, language),
-        notice: report.law.notice.clone(),
+        notice: report.law.notice.as_ref().map(|texts| language.of_both(texts).to_owned()),
         measures: told.iter().map(|measure| measure_row(measure, language)).collect(),
-        chart: chart::bars(language.of(["各项指标", "measures"]), &bars),
+        chart: chart::bars(language.of(["各项指标", "measures"]), &bars, language),
         heads: heads(report, language),
-        organizations: organizations(report),
+        organizations: organizations(report, language),
         scores: scores(report, language),
         detectors: Detector::ALL.iter().map(|d| detector_row(report, *d, language)).collect(),
         states: State::ALL.iter().map(|state| language.of(state.name())).collect(),
-        findings: report
-            .findings
-            .iter()
-            .map(|found| finding_row(report, found, language))
-            .collect(),
+        findings: report.findings.iter().map(|one| finding::row(report, one, language)).collect(),
         untold: untold(&card.measures, language),
         weights: weights(language),
         inputs: inputs(report, language),
-        parameters: parameters(report),
+        parameters: parameters(report, language),
         period,
         language,
     };
@@ -155,8 +137,8 @@ fn measure_row(measure: &Measure, language: Language) -> MeasureRow {
         id: measure.id,
         title: language.of(measure.title),
         formula: language.of(measure.formula),
-        parts: parts(measure),
-        value: value(measure),
+        parts: parts_of(measure, language),
+        value: value(measure, language),
         level: chart::level(measure.value),
         more: more.join(language.of(["；", "; "])),
     }
@@ -168,7 +150,7 @@ fn heads(report: &Report, language: Language) -> Vec<String> {
     compared.map(|measure| format!("{} {}", measure.id, language.of(measure.title))).collect()
 }
 
-fn organizations(report: &Report) -> Vec<OrganizationRow> {
+fn organizations(report: &Report, language: Language) -> Vec<OrganizationRow> {
     let cards = report.evaluation.organizations.values();
     cards
         .map(|card| OrganizationRow {
@@ -178,12 +160,15 @@ fn organizations(report: &Report) -> Vec<OrganizationRow> {
                 .iter()
                 .filter(|measure| COMPARED.contains(&measure.id))
                 .map(|measure| Cell {
-                    value: value(measure),
+                    value: value(measure, language),
                     level: chart::level(measure.value),
                     parts: few(measure),
                 })
                 .collect(),
-            score: card.score.as_ref().map_or_else(|| "n/a".to_owned(), |s| percent(s.value)),
+            score: card
+                .score
+                .as_ref()
+                .map_or_else(|| none(language).to_owned(), |score| percent(score.value)),
         })
         .collect()
 }
@@ -203,7 +188,7 @@ fn scores(report: &Report, language: Language) -> Option<String> {
             Some(Bar { label: card.name.clone(), value: Some(value) })
         })
         .collect();
-    (!bars.is_empty()).then(|| chart::bars(language.of(["综合得分", "score"]), &bars))
+    (!bars.is_empty()).then(|| chart::bars(language.of(["综合得分", "score"]), &bars, language))
 }
 
 fn detector_row(report: &Report, detector: Detector, language: Language) -> DetectorRow {
@@ -215,53 +200,6 @@ fn detector_row(report: &Report, detector: Detector, language: Language) -> Dete
         title: language.of(detector.title()),
         total: counts.iter().fold(0, |sum, count| sum.saturating_add(*count)),
         counts,
-    }
-}
-
-fn finding_row(report: &Report, finding: &Finding, language: Language) -> FindingRow {
-    let [chinese, english] = &finding.detail;
-    let organization = finding.organization.as_ref();
-    let name = organization.map(|id| {
-        let card = report.evaluation.organizations.get(id);
-        card.map_or_else(|| id.to_string(), |card| card.name.clone())
-    });
-    FindingRow {
-        id: finding.id.to_string(),
-        detector: finding.detector.id(),
-        title: language.of(finding.detector.title()),
-        subject: finding.subject.id.clone(),
-        organization: name.unwrap_or_else(|| "–".to_owned()),
-        detail: language.of([chinese, english]).to_owned(),
-        since: moment(finding.first_seen),
-        count: finding.count,
-        severity: language.of(finding.severity.name()),
-        state: language.of(finding.state.name()),
-        articles: finding.articles.join(", "),
-        evidence: evidence(&finding.evidence, language),
-    }
-}
-
-/// The first pieces, and how many there are.
-fn evidence(all: &[Evidence], language: Language) -> String {
-    let told: Vec<String> = all
-        .iter()
-        .take(3)
-        .map(|one| match one {
-            Evidence::Record { seq, .. } => format!("#{seq}"),
-            Evidence::File { path, hash } => {
-                format!("{path} ({})", hash.get(..12).unwrap_or(hash))
-            }
-            Evidence::Place { place } => place.clone(),
-        })
-        .collect();
-    let more = all.len().saturating_sub(told.len());
-    let said = told.join(", ");
-    match more {
-        0 => said,
-        more => match language {
-            Language::Chinese => format!("{said} 等{}条", all.len()),
-            Language::English => format!("{said} and {more} more"),
-        },
     }
 }
 
@@ -302,10 +240,12 @@ fn inputs(report: &Report, language: Language) -> Vec<[String; 2]> {
     ]
 }
 
-fn parameters(report: &Report) -> Vec<[String; 2]> {
+/// What each parameter says, its name in the configuration, and its value.
+fn parameters(report: &Report, language: Language) -> Vec<[String; 3]> {
     let all = serde_json::to_value(report.thresholds).unwrap_or_default();
     let pairs = all.as_object().into_iter().flatten();
-    pairs.map(|(name, value)| [name.clone(), value.to_string()]).collect()
+    let words = |name: &str| parameter(name).map_or(name, |words| language.of(words)).to_owned();
+    pairs.map(|(name, value)| [words(name), name.clone(), value.to_string()]).collect()
 }
 
 #[cfg(test)]
@@ -351,6 +291,31 @@ mod tests {
         for never in ["<script", "<纳税人>", "<link", "url(", "src="] {
             assert!(!page.contains(never), "{never} is in the page");
         }
+    }
+
+    #[test]
+    fn a_page_says_everything_in_its_own_language_and_explains_its_colours() {
+        let chinese = html(&report(), Language::Chinese).unwrap();
+        for part in [
+            "《银川市城市数据共享开放管理办法》第十六条",
+            "有效期自2018-04-22至2023-04-21，现已失效",
+            "V-26 时钟允许回拨（毫秒）",
+            "90%及以上",
+            ">不计<",
+            "0.00 / 1（项授权）",
+        ] {
+            assert!(chinese.contains(part), "{part} is not in the page");
+        }
+        for never in ["n/a", "本答复", "10000"] {
+            assert!(!chinese.contains(never), "{never} is in the page");
+        }
+
+        let english = html(&report(), Language::English).unwrap();
+        for part in ["The law was in force from 2018-04-22", "0.00 of 1 grants", "art. 16", "(ms)"]
+        {
+            assert!(english.contains(part), "{part} is not in the page");
+        }
+        assert!(!english.contains("失效"));
     }
 
     #[test]

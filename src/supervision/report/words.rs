@@ -23,6 +23,11 @@ impl Language {
         }
     }
 
+    /// The one of two texts that were made for this.
+    pub fn of_both(self, [chinese, english]: &[String; 2]) -> &str {
+        self.of([chinese, english])
+    }
+
     /// As HTML names it.
     pub fn tag(self) -> &'static str {
         self.of(["zh-CN", "en"])
@@ -35,15 +40,39 @@ pub(super) fn percent(value: u64) -> String {
     format!("{}.{}%", tenths / 10, tenths % 10)
 }
 
-/// The value of a measure, or that it has none.
-pub(super) fn value(measure: &Measure) -> String {
-    measure.value.map_or_else(|| "n/a".to_owned(), percent)
+/// What stands where there is no value.
+pub(super) fn none(language: Language) -> &'static str {
+    language.of(["不计", "n/a"])
 }
 
-/// What a measure was computed from.
+/// The value of a measure, or that it has none.
+pub(super) fn value(measure: &Measure, language: Language) -> String {
+    measure.value.map_or_else(|| none(language).to_owned(), percent)
+}
+
+/// What a measure was computed from. Where cases weigh differently, each as a share, it is how many
+/// whole ones the shares come to.
 pub(super) fn parts(measure: &Measure) -> String {
-    let ratio = measure.ratio.as_ref();
-    ratio.map_or_else(|| "–".to_owned(), |r| format!("{} / {}", r.numerator, r.denominator))
+    let Some(ratio) = &measure.ratio else { return "–".to_owned() };
+    if !is_weighed(measure) {
+        return format!("{} / {}", ratio.numerator, ratio.denominator);
+    }
+    let hundredths = ratio.numerator.saturating_add(50) / 100;
+    format!("{}.{:02} / {}", hundredths / 100, hundredths % 100, ratio.cases)
+}
+
+/// The same, and of what where that is not said by the formula.
+pub(super) fn parts_of(measure: &Measure, language: Language) -> String {
+    let parts = parts(measure);
+    match language {
+        _ if !is_weighed(measure) => parts,
+        Language::Chinese => format!("{parts}（项授权）"),
+        Language::English => format!("{} grants", parts.replace(" / ", " of ")),
+    }
+}
+
+fn is_weighed(measure: &Measure) -> bool {
+    measure.ratio.as_ref().is_some_and(|ratio| ratio.cases != ratio.denominator)
 }
 
 /// A moment to the minute, in Asia/Shanghai.

@@ -1,7 +1,9 @@
 //! Reading a folder of records, also while it is written, with bounded memory.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
@@ -312,6 +314,32 @@ impl SegmentFile {
     /// When it was started, if that can be read.
     pub fn begun(&self) -> Option<Timestamp> {
         head(&self.path).map(|head| head.time)
+    }
+
+    /// Bytes of records in it. The file of the segment being written is longer: zeros lie ahead, and
+    /// where they begin is found by halves, since no record holds a block of them.
+    pub fn used(&self) -> io::Result<u64> {
+        const BLOCK: u64 = 4096;
+        let file = File::open(&self.path)?;
+        let length = file.metadata()?.len();
+        let mut block = [0; 4096];
+        let mut written = |number: u64| -> io::Result<u64> {
+            let start = number.saturating_mul(BLOCK);
+            let read = file.read_at(&mut block, start)?;
+            let last = block.iter().take(read).rposition(|byte| *byte != 0);
+            let filled = last.map_or(0, |last| last.saturating_add(1));
+            Ok(u64::try_from(filled).unwrap_or(0))
+        };
+        let (mut low, mut high) = (0, length.div_ceil(BLOCK));
+        if high > 0 && written(high.saturating_sub(1))? > 0 {
+            low = high;
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            if written(middle)? > 0 { low = middle.saturating_add(1) } else { high = middle }
+        }
+        let Some(last) = low.checked_sub(1) else { return Ok(0) };
+        Ok(last.saturating_mul(BLOCK).saturating_add(written(last)?))
     }
 }
 

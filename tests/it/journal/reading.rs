@@ -244,3 +244,23 @@ fn a_reader_begins_at_a_number_without_the_segments_before() {
     let mut beyond = Reader::from_seq(folder.path(), last + 1).unwrap();
     assert!(beyond.next().is_none());
 }
+
+#[test]
+fn what_is_used_of_a_segment_is_its_records_and_not_the_zeros_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    for _ in 0..60 {
+        call(&journal).unwrap();
+    }
+    let all = helan::journal::segments(folder.path()).unwrap();
+    let used: Vec<_> = all.iter().map(|one| one.used().unwrap()).collect();
+    let lengths: Vec<_> = all.iter().map(|one| fs::metadata(&one.path).unwrap().len()).collect();
+    assert!(all.len() > 1 && used.iter().zip(&lengths).all(|(used, all)| used <= all));
+    assert!(used.last() < lengths.last(), "zeros lie ahead of the last");
+    for (one, used) in all.iter().zip(used) {
+        let bytes = fs::read(&one.path).unwrap();
+        let (records, ahead) = bytes.split_at(usize::try_from(used).unwrap());
+        assert!(records.ends_with(b"\n") && ahead.iter().all(|byte| *byte == 0));
+    }
+    journal.close();
+}

@@ -24,6 +24,7 @@ use super::access::Access;
 use super::console::{self, Console};
 use super::findings;
 use super::unproved::Unproved;
+use super::views::Views;
 use super::write::{self, Action};
 use crate::config::keys::Keys;
 use crate::domain::{EntryId, Zone};
@@ -126,6 +127,8 @@ pub struct Admin {
     pub handles: Handles,
     /// Writes that nobody proved.
     pub unproved: Unproved,
+    /// Looks at what is on record of others.
+    pub views: Views,
     /// What the console remembers.
     pub console: Console,
     /// The node's name.
@@ -232,8 +235,8 @@ async fn answer(
             let list = serde_json::to_string(&admin.reload.frozen()).unwrap_or_default();
             typed(StatusCode::OK, "application/json", list)
         }
-        "/findings" if reads => findings::list(admin),
-        "/measures" if reads => findings::measures(admin, request.uri().query()),
+        "/findings" if reads => findings::list(admin, access, request.headers()).await,
+        "/measures" if reads => findings::measures(admin, access, &request).await,
         _ if reads && let Some(name) = tree_name(&path) => tree_file(admin, name),
         _ if let Some(action) = Action::at(&path) => {
             if request.method() == Method::POST {

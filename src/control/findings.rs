@@ -1,12 +1,19 @@
 //! Findings and measures for whoever supervises, and what is said of a finding.
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
-use http_body_util::Full;
-use serde::Deserialize;
+use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::access::Access;
 use super::admin::{Admin, typed};
-use super::write::{Action, Done, not_valid};
+use super::views;
+use super::write::{self, Action, Done, not_valid};
+use crate::domain::Role;
 use crate::supervision::detect::FindingId;
 use crate::supervision::measures::Period;
 
@@ -21,8 +28,18 @@ struct Said {
     reason: Option<String>,
 }
 
+/// The roles that may look, as on the console's pages of the same.
+const MAY: [Role; 2] = [Role::Security, Role::Audit];
+
 /// Everything found at this moment.
-pub(super) fn list(admin: &Admin) -> Response<Full<Bytes>> {
+pub(super) async fn list(
+    admin: &Arc<Admin>,
+    access: Access,
+    headers: &HeaderMap,
+) -> Response<Full<Bytes>> {
+    if let Err(refused) = look(admin, access, (headers, "findings")).await {
+        return refused;
+    }
     let findings = (admin.handles.findings)();
     let as_of = admin.journal.clamp(admin.clock.now());
     let body = serde_json::json!({ "as_of": as_of, "findings": findings });
@@ -30,7 +47,15 @@ pub(super) fn list(admin: &Admin) -> Response<Full<Bytes>> {
 }
 
 /// The measures of a period.
-pub(super) fn measures(admin: &Admin, query: Option<&str>) -> Response<Full<Bytes>> {
+pub(super) async fn measures(
+    admin: &Arc<Admin>,
+    access: Access,
+    request: &Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    if let Err(refused) = look(admin, access, (request.headers(), "measures")).await {
+        return refused;
+    }
+    let query = request.uri().query();
     let period = match query.map(|query| query.strip_prefix("period=").map(Period::parse)) {
         None => None,
         Some(Some(Ok(period))) => Some(period),
@@ -41,6 +66,34 @@ pub(super) fn measures(admin: &Admin, query: Option<&str>) -> Response<Full<Byte
     };
     let body = serde_json::to_string(&(admin.handles.measures)(period)).unwrap_or_default();
     typed(StatusCode::OK, "application/json", format!("{body}\n"))
+}
+
+/// Lets somebody proved in one of the roles look at this, once that is on record; whoever may not look
+/// stands on record, too.
+async fn look(
+    admin: &Arc<Admin>,
+    access: Access,
+    (headers, target): (&HeaderMap, &str),
+) -> Result<(), Response<Full<Bytes>>> {
+    let transaction = Uuid::now_v7();
+    let by = match access.writer(&admin.keys, headers) {
+        Ok(by) => by,
+        Err(why) => {
+            let done = Done::new(StatusCode::UNAUTHORIZED, why.code(), why.text()).about(target);
+            write::refused(admin, Action::View, &done, transaction).await;
+            return Err(done.response(transaction));
+        }
+    };
+    if !MAY.into_iter().any(|role| by.may(role)) {
+        let text = format!("{target} are for a token of the role security or audit");
+        let done = Done::new(StatusCode::FORBIDDEN, write::ROLE, text).about(target);
+        let done = write::record(admin, Action::View, &by, done, transaction).await;
+        return Err(done.response(transaction));
+    }
+    views::look(admin, &by, target).await.map_err(|_| {
+        let text = "the look could not be put on record, so nothing is shown; see the node's log";
+        Done::new(StatusCode::SERVICE_UNAVAILABLE, "not-recorded", text).response(transaction)
+    })
 }
 
 /// Says something of the finding at `/findings/{id}/…`; the record of it is what counts.

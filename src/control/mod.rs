@@ -12,6 +12,8 @@ mod freezing;
 
 mod unproved;
 
+mod views;
+
 mod write;
 
 pub use self::access::{Access, admin_token};
@@ -21,3 +23,4 @@ pub use self::admin::{
 };
 pub use self::console::Console;
 pub use self::unproved::Unproved;
+pub use self::views::Views;

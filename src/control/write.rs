@@ -42,6 +42,8 @@ pub(super) enum Action {
     Login,
     /// Ends one.
     Logout,
+    /// Looks at what is on record of others.
+    View,
 }
 
 /// The code of a write by somebody whose role may not.
@@ -65,6 +67,7 @@ impl Action {
             Self::Order => "order",
             Self::Login => "login",
             Self::Logout => "logout",
+            Self::View => "view",
         }
     }
 
@@ -72,18 +75,19 @@ impl Action {
     pub(super) fn shows(self) -> bool {
         match self {
             Self::Freeze | Self::Thaw | Self::Confirm | Self::Dismiss | Self::Order => true,
-            Self::Purge | Self::Reload | Self::Login | Self::Logout => false,
+            Self::Purge | Self::Reload | Self::Login | Self::Logout | Self::View => false,
         }
     }
 
-    /// The one role that may; every role may log in and out.
+    /// The one role that may; every role may log in and out, and what a role may look at is for the
+    /// page to say.
     pub(super) fn role(self) -> Option<Role> {
         match self {
             Self::Purge | Self::Reload => Some(Role::System),
             Self::Freeze | Self::Thaw | Self::Confirm | Self::Dismiss | Self::Order => {
                 Some(Role::Security)
             }
-            Self::Login | Self::Logout => None,
+            Self::Login | Self::Logout | Self::View => None,
         }
     }
 
@@ -151,7 +155,7 @@ impl Done {
         }
     }
 
-    fn response(&self, transaction: Uuid) -> Response<Full<Bytes>> {
+    pub(super) fn response(&self, transaction: Uuid) -> Response<Full<Bytes>> {
         let body = serde_json::json!({
             "transaction": transaction.to_string(),
             "outcome": self.code,
@@ -309,7 +313,9 @@ pub(super) fn carry_out(
             ),
         },
         // Sessions are the console's own.
-        Action::Login | Action::Logout => not_valid("this is done in the console only"),
+        Action::Login | Action::Logout | Action::View => {
+            not_valid("this is done in the console only")
+        }
     }
 }
 

@@ -100,6 +100,7 @@ fn admin(parts: &Arc<Parts>, reload: &Arc<Reload>, listening: &Held, config: &Co
             difference: Box::new(move || compared.difference()),
         },
         unproved: control::Unproved::default(),
+        views: control::Views::default(),
         console: control::Console::default(),
         node: parts.node.name.clone(),
         records: config.records.clone(),

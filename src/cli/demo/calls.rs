@@ -332,7 +332,12 @@ fn supervision_calls(shown: &Shown, program: &Path) -> Vec<Call> {
         "-H 'Helan-Matter: \"birth-certificate-issue\"' -H 'Helan-Operator: operator-7' ",
     )
     .replace("NUMBER", "'$i'");
-    let findings = format!("curl -sS {}", quote(&format!("{}/findings", shown.admin)));
+    let token = shown.admin_tokens.get(&Role::Audit).map_or("", String::as_str);
+    let findings = format!(
+        "curl -sS -H {} {}",
+        quote(&format!("Authorization: Bearer {token}")),
+        quote(&format!("{}/findings", shown.admin))
+    );
     let config = shown.records.with_file_name("helan.yaml");
     let page = shown.records.with_file_name("report.html");
     let (config, page) = (quote(&config.display().to_string()), quote(&page.display().to_string()));

@@ -93,7 +93,7 @@ impl Call {
                 let body = serde_json::json!({"reason": reason});
                 (body.to_string(), format!("/console/{finding}"))
             }
-            Action::Reload | Action::Login | Action::Logout => {
+            Action::Reload | Action::Login | Action::Logout | Action::View => {
                 (String::new(), "/console/health".to_owned())
             }
         };

@@ -24,7 +24,6 @@ mod session;
 mod show;
 mod texts;
 mod traffic;
-mod views;
 mod words;
 
 use std::sync::Arc;
@@ -39,9 +38,9 @@ use tokio::sync::Semaphore;
 use self::failures::Failures;
 use self::page::{Asked, Page, Seen, Trouble};
 use self::session::{Sessions, Signed};
-use self::views::Views;
 use super::access::Access;
 use super::admin::Admin;
+use super::views;
 
 /// Pages made at once: each may read files.
 const AT_ONCE: usize = 4;
@@ -49,12 +48,11 @@ const AT_ONCE: usize = 4;
 /// How long a page waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the console remembers between calls: sessions, failed logins, looks at records.
+/// What the console remembers between calls: sessions and failed logins.
 #[derive(Debug)]
 pub struct Console {
     sessions: Sessions,
     failures: Failures,
-    views: Views,
     turns: Semaphore,
 }
 
@@ -63,7 +61,6 @@ impl Default for Console {
         Self {
             sessions: Sessions::default(),
             failures: Failures::default(),
-            views: Views::default(),
             turns: Semaphore::new(AT_ONCE),
         }
     }
@@ -118,7 +115,7 @@ async fn show(admin: &Arc<Admin>, signed: Signed, asked: &Asked) -> Response<Ful
         return page::trouble(admin, Some(&signed), asked, &Trouble::Role(roles));
     }
     if let Some(target) = page.target(asked)
-        && views::look(admin, &signed, &target).await.is_err()
+        && views::look(admin, &signed.who(), &target).await.is_err()
     {
         return page::trouble(admin, Some(&signed), asked, &Trouble::Unrecorded);
     }

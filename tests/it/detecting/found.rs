@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{admin_token, curl, findings, make, name, names, say, taken_in, wait_for};
 use crate::support::city::City;
 use crate::support::eventually;
@@ -72,6 +74,44 @@ fn what_callers_and_departments_do_is_found_on_evidence() {
     let sharing = events.iter().filter(|event| event["zone"] == "sharing");
     assert!(sharing.clone().count() > 0);
     assert!(sharing.clone().all(|event| event["personal"].is_null()), "the sharing zone looks");
+}
+
+#[test]
+fn findings_and_measures_are_for_two_roles_and_looking_at_them_is_on_record() {
+    let city = City::start();
+    let ask = |path: &str, role: Option<&str>| {
+        let header =
+            role.map(|role| format!("Authorization: Bearer {}", city.shown.admin_tokens[role]));
+        let url = format!("{}{path}", city.shown.admin);
+        let mut arguments = vec!["-o", "/dev/null", "-w", "%{http_code}", url.as_str()];
+        arguments.extend(header.iter().flat_map(|header| ["-H", header.as_str()]));
+        curl(&arguments)
+    };
+    for path in ["/findings", "/measures", "/measures?period=2026"] {
+        let statuses =
+            [None, Some("system"), Some("security"), Some("audit")].map(|role| ask(path, role));
+        assert_eq!(statuses, ["401", "403", "200", "200"], "{path}");
+    }
+    for open in ["/metrics", "/readyz", "/healthz", "/freezes"] {
+        assert_eq!(ask(open, None), "200", "{open}");
+    }
+
+    let views = eventually("the looks to be on record", Duration::from_secs(10), || {
+        let mut all = events(&city.shown.records);
+        all.retain(|event| event["event"] == "admin-write" && event["action"] == "view");
+        (all.len() >= 8).then_some(all)
+    });
+    let of = |target: &str, outcome: &str| -> BTreeSet<String> {
+        let fits = |event: &&Value| event["target"] == target && event["outcome"] == outcome;
+        views.iter().filter(fits).map(|event| event["role"].to_string()).collect()
+    };
+    for target in ["findings", "measures"] {
+        let both = BTreeSet::from(["\"audit\"".to_owned(), "\"security\"".to_owned()]);
+        assert_eq!(of(target, "done"), both, "{views:#?}");
+        assert_eq!(of(target, "role-not-allowed").len(), 1, "{views:#?}");
+    }
+    let nobody = views.iter().filter(|event| event["outcome"] == "credential-missing");
+    assert!(nobody.clone().count() >= 1 && nobody.clone().all(|one| one["by"] == "unproved"));
 }
 
 #[test]

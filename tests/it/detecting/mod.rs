@@ -27,7 +27,8 @@ fn curl(arguments: &[&str]) -> String {
 
 /// What is found now.
 fn findings(city: &City) -> Vec<Value> {
-    let text = curl(&[&format!("{}/findings", city.shown.admin)]);
+    let token = format!("Authorization: Bearer {}", city.shown.admin_tokens["audit"]);
+    let text = curl(&["-H", &token, &format!("{}/findings", city.shown.admin)]);
     let listed: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
     listed["findings"].as_array().unwrap().clone()
 }

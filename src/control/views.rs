@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::session::Signed;
-use crate::control::admin::Admin;
+use super::access::Who;
+use super::admin::Admin;
+use super::write::Action;
 use crate::domain::Role;
 use crate::journal::{AdminWrite, Event};
 
@@ -18,36 +19,30 @@ const SPAN: Duration = Duration::from_secs(60);
 /// Different looks within it; what somebody looks at beyond them is counted under no target.
 const MOST: usize = 256;
 
-/// The action of these events.
-const ACTION: &str = "view";
-
-type Look = (String, Role, Option<String>);
+/// Who, in which role, at what.
+type Look = (String, Option<Role>, Option<String>);
 
 /// The looks that are being counted, with how many came after the first.
 #[derive(Debug, Default)]
-pub(super) struct Views(Mutex<BTreeMap<Look, u64>>);
+pub struct Views(Mutex<BTreeMap<Look, u64>>);
 
 /// The look could not be put on record.
 #[derive(Debug)]
 pub(super) struct Unrecorded;
 
 /// Puts on record that somebody looks at something. Until that is durable nothing may be shown.
-pub(super) async fn look(
-    admin: &Arc<Admin>,
-    signed: &Signed,
-    target: &str,
-) -> Result<(), Unrecorded> {
-    let Some(look) = admin.console.views.take(signed, target) else { return Ok(()) };
+pub(super) async fn look(admin: &Arc<Admin>, by: &Who, target: &str) -> Result<(), Unrecorded> {
+    let Some(look) = admin.views.take(by, target) else { return Ok(()) };
     let event = event(admin, &look, 1);
     if admin.journal.note(&event).durable().await.is_err() {
-        admin.console.views.lock().remove(&look);
-        tracing::error!(by = signed.name, target, "a look at records could not be recorded");
+        admin.views.lock().remove(&look);
+        tracing::error!(by = by.name, target, "a look at records could not be recorded");
         return Err(Unrecorded);
     }
     let later = Arc::clone(admin);
     tokio::spawn(async move {
         tokio::time::sleep(SPAN).await;
-        let more = later.console.views.lock().remove(&look).unwrap_or(0);
+        let more = later.views.lock().remove(&look).unwrap_or(0);
         if more > 0 {
             later.journal.keep(&self::event(&later, &look, more));
         }
@@ -57,11 +52,9 @@ pub(super) async fn look(
 
 impl Views {
     /// The look, if it is the first of its kind and has to be recorded now.
-    fn take(&self, signed: &Signed, target: &str) -> Option<Look> {
+    fn take(&self, by: &Who, target: &str) -> Option<Look> {
         let mut open = self.lock();
-        let look = |target: Option<&str>| {
-            (signed.name.clone(), signed.role, target.map(ToOwned::to_owned))
-        };
+        let look = |target: Option<&str>| (by.name.clone(), by.role, target.map(ToOwned::to_owned));
         let mut this = look(Some(target));
         if open.len() >= MOST && !open.contains_key(&this) {
             this = look(None);
@@ -84,8 +77,8 @@ fn event(admin: &Admin, (name, role, target): &Look, count: u64) -> Event {
         time: admin.journal.clamp(admin.clock.now()),
         transaction: Uuid::now_v7(),
         by: name.clone(),
-        role: Some(*role),
-        action: ACTION.to_owned(),
+        role: *role,
+        action: Action::View.as_str().to_owned(),
         target: target.clone(),
         reason: None,
         outcome: "done".to_owned(),
@@ -101,8 +94,7 @@ mod tests {
     #[test]
     fn the_first_look_is_an_event_and_so_is_no_flood_of_others() {
         let views = Views::default();
-        let signed =
-            |name: &str| Signed { name: name.to_owned(), role: Role::Audit, word: String::new() };
+        let signed = |name: &str| Who { name: name.to_owned(), role: Some(Role::Audit) };
 
         assert!(views.take(&signed("li"), "records entry=a/b").is_some());
         assert!(views.take(&signed("li"), "records entry=a/b").is_none());

@@ -5,12 +5,13 @@ use uuid::Uuid;
 
 use super::finding::Fact;
 use super::page::{Page, Seen, Shell, Trouble};
-use super::record::{caller, entry, said};
+use super::record::{both, caller, entry, said};
 use super::search::{self, Call, Found};
 use super::show;
 use super::texts::Texts;
 use super::traffic::Kind;
 use super::words::{self, Word as _, list};
+use crate::domain::Denial;
 use crate::journal::{AdminWrite, Decided, Finished};
 
 #[derive(Template)]
@@ -20,16 +21,22 @@ struct One {
     t: &'static Texts,
     may_search: bool,
     outcome: String,
+    code: String,
     class: &'static str,
     transaction: String,
-    text: String,
     remedy: String,
     decided: Vec<Fact>,
     finished: Vec<Fact>,
-    articles: Vec<(String, String)>,
+    articles: Vec<Article>,
     rules_changed: bool,
     command: String,
     leaves: Vec<(u64, String)>,
+}
+
+/// An article, and the texts of it that may be meant.
+struct Article {
+    cited: String,
+    texts: Vec<String>,
 }
 
 /// The record of this number, and all of its call.
@@ -67,12 +74,13 @@ fn of_call(seen: &Seen, transaction: Uuid, call: Call) -> One {
     let lang = seen.lang();
     let meaning = seen.admin.handles.refusals.get(call.outcome());
     let in_lang = |[english, chinese]: [&'static str; 2]| lang.of(chinese, english).to_owned();
+    let (outcome, code) = said(seen, call.outcome());
     let (articles, rules_changed) = articles(seen, &call.decided);
     let admin = &seen.admin;
     One {
-        outcome: said(seen, call.outcome()),
+        outcome,
+        code,
         class: Kind::of(call.outcome()).class(),
-        text: meaning.map(|meaning| in_lang(meaning.text)).unwrap_or_default(),
         remedy: meaning.map(|meaning| in_lang(meaning.remedy)).unwrap_or_default(),
         decided: decided(seen, &call.decided),
         finished: call.finished.as_deref().map(|end| finished(seen, end)).unwrap_or_default(),
@@ -118,7 +126,7 @@ fn empty(seen: &Seen, transaction: Option<Uuid>) -> One {
         outcome: String::new(),
         class: "",
         transaction: transaction.map(|id| id.to_string()).unwrap_or_default(),
-        text: String::new(),
+        code: String::new(),
         remedy: String::new(),
         decided: Vec::new(),
         finished: Vec::new(),
@@ -134,7 +142,7 @@ fn decided(seen: &Seen, decided: &Decided) -> Vec<Fact> {
     let sources = (seen.admin.handles.sources)();
     let mut facts = vec![
         Fact::new(t.time, show::exactly(decided.time)),
-        Fact::new(t.outcome, said(seen, &decided.outcome)),
+        Fact::new(t.outcome, both(seen, &decided.outcome)),
         Fact::new(t.zone, decided.zone.word(lang)),
     ];
     let mut add = |label, value: Option<String>, href: Option<String>| {
@@ -183,7 +191,7 @@ fn finished(seen: &Seen, end: &Finished) -> Vec<Fact> {
     let (t, lang) = (seen.t(), seen.lang());
     let mut facts = vec![
         Fact::new(t.time, show::exactly(end.time)),
-        Fact::new(t.outcome, said(seen, &end.outcome)),
+        Fact::new(t.outcome, both(seen, &end.outcome)),
     ];
     let mut add = |label, value: Option<String>| {
         facts.extend(value.map(|value| Fact::new(label, value)));
@@ -204,24 +212,30 @@ fn finished(seen: &Seen, end: &Finished) -> Vec<Fact> {
     facts
 }
 
-/// The articles that decided with their texts, and whether the rules have changed since.
-fn articles(seen: &Seen, decided: &Decided) -> (Vec<(String, String)>, bool) {
+/// The articles that decided with their texts, and whether the rules have changed since. An article
+/// has as many texts as rules of it that may be meant.
+fn articles(seen: &Seen, decided: &Decided) -> (Vec<Article>, bool) {
     let views = (seen.admin.handles.views)();
     let view = views.iter().find(|view| view.zone == decided.zone);
-    let text = |cited: &str| {
-        let rules = &view?.rules;
-        let known = rules.citations();
-        known
-            .iter()
-            .find(|citation| *citation.cited == *cited)
-            .map(|citation| citation.text.clone())
-    };
-    let articles = decided.articles.iter();
-    let articles = articles.map(|cited| (cited.to_string(), text(cited).unwrap_or_default()));
+    let denial = Denial::parse(&decided.outcome);
+    let mut articles: Vec<Article> = Vec::new();
+    for cited in &decided.articles {
+        if articles.iter().any(|known| *known.cited == **cited) {
+            continue;
+        }
+        let meant = view.map(|view| view.rules.meant(cited, denial)).unwrap_or_default();
+        let mut texts: Vec<String> = Vec::new();
+        for citation in meant {
+            if !texts.contains(&citation.text) {
+                texts.push(citation.text.clone());
+            }
+        }
+        articles.push(Article { cited: cited.to_string(), texts });
+    }
     let same = match (&decided.rules, view) {
         (Some(then), Some(view)) => then == view.rules.version(),
         (None, _) => true,
         (Some(_), None) => false,
     };
-    (articles.collect(), !same)
+    (articles, !same)
 }

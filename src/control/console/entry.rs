@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::chart::Extent;
+use super::finding;
 use super::freeze;
 use super::grant::{self, organization};
 use super::overview::{Figure, is_stale};
@@ -11,7 +12,7 @@ use super::show;
 use super::texts::Texts;
 use super::traffic::{Traffic, latency};
 use super::words::{self, Word as _, list};
-use crate::domain::{Entry, EntryId, EntryState};
+use crate::domain::{Entry, EntryId, EntryState, SharingClass};
 use crate::policy::EntrySource;
 use crate::policy::reload::Frozen;
 use crate::supervision::{Dimension, Filter, Freshness, Step};
@@ -33,7 +34,8 @@ struct Row {
     opening: &'static str,
     cycle: &'static str,
     interface: &'static str,
-    is_mounted: bool,
+    /// It is to be called and cannot be.
+    is_lacking: bool,
     grants: usize,
     calls: String,
 }
@@ -56,7 +58,8 @@ pub(super) fn all(seen: &Seen) -> Result<String, Trouble> {
             opening: entry.opening.class.word(lang),
             cycle: entry.update.word(lang),
             interface: interface(t, entry, lang),
-            is_mounted: entry.interface.is_some() && entry.state == EntryState::Live,
+            is_lacking: entry.state == EntryState::Offline
+                || (entry.interface.is_none() && !is_withheld(entry)),
             grants: sources.grants.values().filter(|grant| grant.entry == entry.id).count(),
             calls: show::count(count),
         }
@@ -68,9 +71,15 @@ pub(super) fn all(seen: &Seen) -> Result<String, Trouble> {
 fn interface(t: &'static Texts, entry: &Entry, lang: super::texts::Lang) -> &'static str {
     match (&entry.interface, entry.state) {
         (_, EntryState::Offline) => t.offline,
+        // Nobody may call it, so nothing is missing.
+        (None, EntryState::Live) if is_withheld(entry) => "–",
         (None, EntryState::Live) => t.not_mounted,
         (Some(interface), EntryState::Live) => interface.mode.word(lang),
     }
+}
+
+fn is_withheld(entry: &Entry) -> bool {
+    entry.sharing.class == SharingClass::Withheld
 }
 
 #[derive(Template)]
@@ -82,6 +91,7 @@ struct One {
     provider: (String, String),
     freeze: String,
     figures: Vec<Figure>,
+    findings: String,
     calls: String,
     users: String,
     refusals: String,
@@ -119,6 +129,9 @@ pub(super) fn one(seen: &Seen, id: &EntryId) -> Result<String, Trouble> {
         ),
         freeze: freeze::part(seen, &Frozen::Entry(id.clone()))?,
         figures: figures(seen, &traffic, &source.entry),
+        findings: finding::table_of(seen, |found| {
+            found.subject.kind == "entry" && found.subject.id == id.as_str()
+        })?,
         calls: traffic.chart(
             (t.calls_by_day, Extent::Whole),
             (traffic.days(30), Step::Day),

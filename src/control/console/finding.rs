@@ -6,29 +6,39 @@ use super::page::{Asked, Seen, Shell, Trouble};
 use super::show;
 use super::texts::{Lang, Texts};
 use super::words::list;
-use crate::control::admin::Admin;
 use crate::domain::Role;
-use crate::supervision::detect::{Evidence, Finding, FindingId, State, Subject};
+use crate::supervision::detect::{
+    Detector, Evidence, Finding, FindingId, KEPT, State, Subject, cited, parameter,
+};
 
 /// Records of one finding that are listed.
 const LISTED: usize = 100;
 
-/// A finding in a list.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) href: String,
-    pub(super) title: &'static str,
-    pub(super) detector: &'static str,
-    pub(super) about: String,
-    pub(super) severity: &'static str,
-    pub(super) state: &'static str,
-    pub(super) class: &'static str,
-    pub(super) found: String,
+/// A table of findings.
+#[derive(Template)]
+#[template(path = "console/finding_rows.html", config = "src/askama.toml")]
+struct Rows {
+    t: &'static Texts,
+    rows: Vec<Row>,
+}
+
+/// A finding in it.
+struct Row {
+    href: String,
+    title: &'static str,
+    detector: &'static str,
+    about: String,
+    severity: &'static str,
+    state: &'static str,
+    class: &'static str,
+    /// What the moment is, where it is not that from which on the breach was there.
+    note: &'static str,
+    found: String,
 }
 
 impl Row {
-    pub(super) fn new(seen: &Seen, finding: &Finding) -> Self {
-        let lang = seen.lang();
+    fn new(seen: &Seen, finding: &Finding) -> Self {
+        let (t, lang) = (seen.t(), seen.lang());
         Self {
             href: format!("/console/findings/{}", finding.id),
             title: of(lang, finding.detector.title()),
@@ -37,14 +47,36 @@ impl Row {
             severity: of(lang, finding.severity.name()),
             state: of(lang, finding.state.name()),
             class: class(finding.state),
-            found: show::time(finding.last_seen),
+            note: if finding.detector == Detector::Stale { t.due } else { "" },
+            found: show::time(finding.first_seen),
         }
     }
+}
+
+/// A table of these findings; nothing without any.
+pub(super) fn table(seen: &Seen, findings: &[Finding]) -> Result<String, Trouble> {
+    if findings.is_empty() {
+        return Ok(String::new());
+    }
+    let rows = findings.iter().map(|finding| Row::new(seen, finding)).collect();
+    Ok(Rows { t: seen.t(), rows }.render()?)
+}
+
+/// A table of what was found of something, the gravest first.
+pub(super) fn table_of(seen: &Seen, fits: impl Fn(&Finding) -> bool) -> Result<String, Trouble> {
+    let mut found: Vec<_> = seen.findings().iter().filter(|one| fits(one)).cloned().collect();
+    sort(&mut found);
+    table(seen, &found)
 }
 
 /// Of a text in Chinese and English, the one in this language.
 fn of<T: Copy>(lang: Lang, [chinese, english]: [T; 2]) -> T {
     lang.of(chinese, english)
+}
+
+/// The same of texts that were made for this.
+fn in_lang(lang: Lang, [chinese, english]: &[String; 2]) -> String {
+    lang.of(chinese, english).clone()
 }
 
 /// How a state is drawn.
@@ -56,22 +88,19 @@ fn class(state: State) -> &'static str {
     }
 }
 
-/// What a finding is about, by its name.
+/// What a finding is about, by its name; a grant by its id and what it is for.
 fn about(seen: &Seen, subject: &Subject) -> String {
-    let sources = (seen.admin.handles.sources)();
-    let id = subject.id.as_str();
-    let name = match subject.kind.as_str() {
-        "entry" => sources.entries.get(id).map(|source| source.entry.name.clone()),
-        "organization" => sources.organizations.get(id).map(|one| one.name.clone()),
-        "application" => sources
-            .organizations
-            .values()
-            .flat_map(|one| &one.applications)
-            .find(|application| application.id.as_str() == id)
-            .map(|application| application.name.clone()),
-        _ => None,
-    };
-    name.unwrap_or_else(|| subject.to_string())
+    let name = subject.name(&(seen.admin.handles.sources)());
+    match name {
+        Some(name) if subject.kind == "grant" => format!("{} {name}", subject.id),
+        Some(name) => name,
+        None => sorted(seen, subject),
+    }
+}
+
+/// The id of a subject, and what sort of thing it is.
+fn sorted(seen: &Seen, subject: &Subject) -> String {
+    format!("{} {}", of(seen.lang(), subject.sort()), subject.id)
 }
 
 /// Where the page of a subject is.
@@ -90,14 +119,14 @@ fn href(subject: &Subject) -> String {
 
 /// Findings that nobody judged yet, the gravest and the latest first.
 pub(super) fn open(seen: &Seen) -> Vec<Finding> {
-    let mut all = (seen.admin.handles.findings)();
+    let mut all = seen.findings().to_vec();
     all.retain(|finding| finding.state == State::New);
     sort(&mut all);
     all
 }
 
 fn sort(all: &mut [Finding]) {
-    all.sort_by_key(|one| std::cmp::Reverse((one.severity, one.last_seen)));
+    all.sort_by_key(|one| std::cmp::Reverse((one.severity, one.first_seen)));
 }
 
 #[derive(Template)]
@@ -107,7 +136,7 @@ struct Findings {
     t: &'static Texts,
     unavailable: Option<String>,
     states: Vec<Choice>,
-    rows: Vec<Row>,
+    table: String,
 }
 
 /// A state to choose.
@@ -121,7 +150,7 @@ struct Choice {
 pub(super) fn all(seen: &Seen) -> Result<String, Trouble> {
     let (t, lang) = (seen.t(), seen.lang());
     let chosen = chosen(&seen.asked);
-    let mut found = (seen.admin.handles.findings)();
+    let mut found = seen.findings().to_vec();
     found.retain(|finding| chosen.is_none_or(|state| finding.state == state));
     sort(&mut found);
     let mut states = vec![Choice { value: "all", name: t.all, is_chosen: chosen.is_none() }];
@@ -130,8 +159,8 @@ pub(super) fn all(seen: &Seen) -> Result<String, Trouble> {
         name: of(lang, state.name()),
         is_chosen: chosen == Some(state),
     }));
-    let rows = found.iter().map(|finding| Row::new(seen, finding)).collect();
-    let page = Findings { s: seen.shell(t.findings), t, unavailable: None, states, rows };
+    let table = table(seen, &found)?;
+    let page = Findings { s: seen.shell(t.findings), t, unavailable: None, states, table };
     Ok(page.render()?)
 }
 
@@ -152,10 +181,12 @@ struct One<'a> {
     class: &'static str,
     state: &'static str,
     detector: &'static str,
-    text: &'a str,
+    text: String,
     facts: Vec<Fact>,
     parameters: Vec<(String, String)>,
     records: Vec<Cited>,
+    /// No more than the first are kept.
+    is_first: bool,
     steps: Vec<(&'static str, String)>,
     acts: Vec<Act>,
     word: Option<&'a str>,
@@ -195,27 +226,37 @@ struct Act {
 /// One finding.
 pub(super) fn one(seen: &Seen, id: &str) -> Result<String, Trouble> {
     let (t, lang) = (seen.t(), seen.lang());
-    let finding = find(&seen.admin, id).ok_or(Trouble::NotFound)?;
+    let finding = find(seen, id).ok_or(Trouble::NotFound)?;
     let organization = finding.organization.as_ref().map(|id| {
         let sources = (seen.admin.handles.sources)();
         let name = sources.organizations.get(id).map_or_else(|| id.to_string(), |o| o.name.clone());
         Fact::new(t.organization, name).to(format!("/console/organizations/{id}"))
     });
+    let is_stale = finding.detector == Detector::Stale;
+    let (since, times) = if is_stale { (t.due, t.days_late) } else { (t.since, t.times) };
     let mut facts = vec![
         Fact::new(t.about, about(seen, &finding.subject)).to(href(&finding.subject)),
-        Fact::new(t.identifier, finding.subject.to_string()),
+        Fact::new(t.identifier, sorted(seen, &finding.subject)),
     ];
     facts.extend(organization);
     facts.extend([
         Fact::new(t.severity, of(lang, finding.severity.name())),
-        Fact::new(t.since, show::time(finding.first_seen)),
-        Fact::new(t.last_seen, show::time(finding.last_seen)),
-        Fact::new(t.times, show::count(finding.count)),
-        Fact::new(t.basis, list(finding.articles.iter().cloned(), lang)),
+        Fact::new(since, show::time(finding.first_seen)),
+    ]);
+    // What policies say is so at every moment that is looked at.
+    if !finding.evidence.iter().any(|one| matches!(one, Evidence::File { .. })) {
+        facts.push(Fact::new(t.last_seen, show::time(finding.last_seen)));
+    }
+    let articles = finding.articles.iter().map(|article| in_lang(lang, &cited(article)));
+    facts.extend([
+        Fact::new(times, show::count(finding.count)),
+        Fact::new(t.basis, list(articles, lang)),
         Fact::new(t.rule_version, finding.version.clone()),
     ]);
-    let parameters =
-        finding.parameters.iter().map(|(name, value)| (name.clone(), show::count(*value)));
+    let parameters = finding.parameters.iter().map(|(name, value)| {
+        let words = parameter(name).map(|words| of(lang, words).to_owned());
+        (words.unwrap_or_else(|| name.clone()), show::count(*value))
+    });
     let steps = finding.mark.as_ref().map(|mark| {
         let mut steps = vec![
             (t.state, of(lang, mark.state.name()).to_owned()),
@@ -225,7 +266,7 @@ pub(super) fn one(seen: &Seen, id: &str) -> Result<String, Trouble> {
         steps.extend(mark.reason.clone().map(|reason| (t.reason, reason)));
         steps
     });
-    let text = lang.of(&finding.detail[0], &finding.detail[1]);
+    let text = in_lang(lang, &finding.detail);
     let page = One {
         s: seen.shell(of(lang, finding.detector.title())),
         t,
@@ -236,7 +277,8 @@ pub(super) fn one(seen: &Seen, id: &str) -> Result<String, Trouble> {
         text,
         facts,
         parameters: parameters.collect(),
-        records: finding.evidence.iter().take(LISTED).map(|one| cited(t, one)).collect(),
+        records: finding.evidence.iter().take(LISTED).map(|one| evidence(t, one)).collect(),
+        is_first: finding.evidence.len() >= KEPT,
         steps: steps.unwrap_or_default(),
         acts: acts(t),
         word: seen.word_of(Role::Security),
@@ -253,7 +295,7 @@ fn acts(t: &'static Texts) -> Vec<Act> {
     ]
 }
 
-fn cited(t: &Texts, evidence: &Evidence) -> Cited {
+fn evidence(t: &Texts, evidence: &Evidence) -> Cited {
     match evidence {
         Evidence::Record { seq, transaction } => match transaction {
             Some(transaction) => Cited {
@@ -272,7 +314,7 @@ fn cited(t: &Texts, evidence: &Evidence) -> Cited {
     }
 }
 
-fn find(admin: &Admin, id: &str) -> Option<Finding> {
+fn find<'s>(seen: &'s Seen, id: &str) -> Option<&'s Finding> {
     let id = FindingId::parse(id)?;
-    (admin.handles.findings)().into_iter().find(|finding| finding.id == id)
+    seen.findings().iter().find(|finding| finding.id == id)
 }

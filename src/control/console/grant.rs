@@ -167,6 +167,10 @@ pub(super) fn one(seen: &Seen, id: &GrantId) -> Result<String, Trouble> {
 
 fn facts(seen: &Seen, sources: &Sources, grant: &Grant) -> Vec<(&'static str, String)> {
     let (t, lang) = (seen.t(), seen.lang());
+    // Where a grant names none, there is no such bound.
+    let bounds = |words: Vec<String>| {
+        if words.is_empty() { t.not_limited.to_owned() } else { list(words, lang) }
+    };
     let scope = |scope: &Scope| format!("{} = {}", scope.item, scope.values.join(" | "));
     let matters = grant.matters.iter().map(|code| {
         let known = sources.matters.get(code);
@@ -177,11 +181,11 @@ fn facts(seen: &Seen, sources: &Sources, grant: &Grant) -> Vec<(&'static str, St
     let mut facts = vec![
         (t.state, grant.state.word(lang).to_owned()),
         (t.term, show::term(&grant.term)),
-        (t.applications, list(grant.applications.iter().map(ToString::to_string), lang)),
+        (t.applications, bounds(grant.applications.iter().map(ToString::to_string).collect())),
         (t.purposes, purposes),
-        (t.matters, list(matters, lang)),
+        (t.matters, bounds(matters.collect())),
         (t.modes, list(grant.modes.iter().map(|mode| mode.word(lang)), lang)),
-        (t.scope, list(grant.scope.iter().map(scope), lang)),
+        (t.scope, bounds(grant.scope.iter().map(scope).collect())),
         (t.basis, words::basis(&grant.basis, lang)),
     ];
     if let Some(authorization) = &grant.authorization {

@@ -118,8 +118,10 @@ fn views(seen: &Seen) -> Vec<(String, String)> {
         let what =
             format!("{} · {} {} · #{} · {hash}", profile.id, view.files, t.files, view.generation);
         facts.push((view.zone.word(lang).to_owned(), what));
-        facts
-            .extend(profile.notice(now).map(|notice| (t.law_notice.to_owned(), notice.to_owned())));
+        let said = profile.out_of_force(now);
+        facts.extend(
+            said.map(|[chinese, english]| (t.law_notice.to_owned(), lang.of(chinese, english))),
+        );
     }
     facts
 }
@@ -134,17 +136,29 @@ fn segments_of(seen: &Seen) -> Result<Segments, Trouble> {
         Trouble::Failed
     })?;
     let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
-    let bytes: u64 = all.iter().map(|segment| size(&segment.path)).sum();
-    let mut said = format!("{} {} {}", all.len(), t.segments_all, show::bytes(bytes));
+    // Read once each: of the segment being written most is zeros.
+    let sized: Vec<_> = all
+        .iter()
+        .map(|segment| {
+            let size = size(&segment.path);
+            (segment, segment.used().unwrap_or(size), size)
+        })
+        .collect();
+    let used: u64 = sized.iter().map(|(_, used, _)| used).sum();
+    let ahead: u64 = sized.iter().map(|(_, used, size)| size.saturating_sub(*used)).sum();
+    let mut said = format!("{} {} {}", all.len(), t.segments_all, show::bytes(used));
+    if ahead > 0 {
+        said.extend([t.segments_ahead, " ", &show::bytes(ahead)]);
+    }
     if all.len() > LISTED {
         said.extend([seen.lang().of("；", "; "), t.segments_last, " ", &LISTED.to_string()]);
     }
-    let row = |segment: &crate::journal::SegmentFile| {
+    let row = |(segment, used, _): &(&crate::journal::SegmentFile, u64, u64)| {
         let name = segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let begun = segment
             .begun()
             .map_or_else(|| t.unknown.to_owned(), |time: Timestamp| show::time(time));
-        (name, show::count(segment.first), begun, show::bytes(size(&segment.path)))
+        (name, show::count(segment.first), begun, show::bytes(*used))
     };
-    Ok((said, all.iter().rev().take(LISTED).map(row).collect()))
+    Ok((said, sized.iter().rev().take(LISTED).map(row).collect()))
 }

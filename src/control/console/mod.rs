@@ -13,6 +13,7 @@ mod form;
 mod freeze;
 mod grant;
 mod health;
+mod lang;
 mod login;
 mod organization;
 mod overview;
@@ -122,7 +123,7 @@ async fn show(admin: &Arc<Admin>, signed: Signed, asked: &Asked) -> Response<Ful
     let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, admin.console.turns.acquire()).await else {
         return page::trouble(admin, Some(&signed), asked, &Trouble::Busy);
     };
-    let seen = Seen { admin: Arc::clone(admin), signed, asked: asked.clone() };
+    let seen = Seen::new(Arc::clone(admin), signed, asked.clone());
     let made = tokio::task::spawn_blocking(move || (make(&seen, &page), seen)).await;
     match made {
         Ok((Ok(html), _)) => page::html(StatusCode::OK, html),

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::chart::Extent;
+use super::finding;
 use super::freeze;
 use super::grant;
 use super::page::{Seen, Shell, Trouble};
@@ -74,7 +75,7 @@ pub(super) fn all(seen: &Seen) -> Result<String, Trouble> {
 
 /// Whether a filed steward is in office.
 fn is_filed(organization: &Organization, now: Timestamp) -> bool {
-    organization.stewards.iter().any(|steward| steward.term.contains(now))
+    organization.stewards.iter().any(|steward| steward.may_decide(now))
 }
 
 fn entries_of<'s>(
@@ -99,7 +100,16 @@ struct One {
     given: String,
     held: String,
     applications: Vec<(String, String, &'static str, String)>,
-    stewards: Vec<(String, String, String)>,
+    stewards: Vec<StewardRow>,
+    is_filed: bool,
+    findings: String,
+}
+
+struct StewardRow {
+    person: String,
+    filing: String,
+    term: String,
+    is_filed: bool,
 }
 
 struct EntryRow {
@@ -133,8 +143,12 @@ pub(super) fn one(seen: &Seen, id: &OrganizationId) -> Result<String, Trouble> {
         let proofs = list(one.credentials.iter().map(|credential| credential.word(lang)), lang);
         (one.name.clone(), one.id.to_string(), one.state.word(lang), proofs)
     });
-    let stewards = organization.stewards.iter().map(|steward| {
-        (steward.person.to_string(), steward.filing.clone(), show::term(&steward.term))
+    let now = seen.admin.clock.now();
+    let stewards = organization.stewards.iter().map(|steward| StewardRow {
+        person: steward.person.to_string(),
+        filing: steward.filing.clone(),
+        term: show::term(&steward.term),
+        is_filed: steward.may_decide(now),
     });
     let page = One {
         s: seen.shell(organization.name.clone()),
@@ -155,6 +169,8 @@ pub(super) fn one(seen: &Seen, id: &OrganizationId) -> Result<String, Trouble> {
         held: grant::table(seen, &traffic, &held)?,
         applications: applications.collect(),
         stewards: stewards.collect(),
+        is_filed: is_filed(organization, now),
+        findings: finding::table_of(seen, |found| found.organization.as_ref() == Some(id))?,
     };
     Ok(page.render()?)
 }

@@ -1,15 +1,17 @@
 //! The first page: what goes on, what was refused, what has to be looked at.
 
+use std::sync::Arc;
+
 use askama::Template;
 
 use super::chart::Extent;
-use super::finding::{self, Row};
+use super::finding;
 use super::page::{Seen, Shell, Trouble};
 use super::show;
 use super::texts::Texts;
 use super::traffic::Traffic;
 use super::words::Word as _;
-use crate::domain::{Term, Timestamp, UpdateCycle};
+use crate::domain::{Agreement, Grant, GrantState, Term, Timestamp, UpdateCycle};
 use crate::policy::reload::Frozen;
 use crate::supervision::detect::Detector;
 use crate::supervision::{Dimension, Filter, Freshness, Step};
@@ -34,7 +36,7 @@ struct Overview {
     refusals: String,
     entries: String,
     consumers: String,
-    findings: Vec<Row>,
+    findings: String,
     stale: Vec<Stale>,
     ends: Vec<Ending>,
     frozen: Vec<FrozenRow>,
@@ -112,7 +114,7 @@ pub(super) fn overview(seen: &Seen) -> Result<String, Trouble> {
         refusals: traffic.refusals(week, &all),
         entries: traffic.busiest(entries, (week, Dimension::Entry), &all),
         consumers: traffic.busiest(consumers, (week, Dimension::Consumer), &all),
-        findings: open.iter().take(LISTED).map(|finding| Row::new(seen, finding)).collect(),
+        findings: finding::table(seen, open.get(..LISTED).unwrap_or(&open))?,
         stale,
         ends: ends(seen),
         frozen: frozen(seen),
@@ -147,7 +149,6 @@ fn figures(seen: &Seen, traffic: &Traffic<'_>, (findings, stale): (usize, usize)
 fn stale(seen: &Seen, traffic: &Traffic<'_>) -> Vec<Stale> {
     let sources = (seen.admin.handles.sources)();
     let known = traffic.freshness();
-    let found = (seen.admin.handles.findings)();
     let of = |id: &str| {
         let entry = &sources.entries.get(id)?.entry;
         let newest = known.iter().find(|one| &*one.entry == id).and_then(Freshness::last_data);
@@ -158,7 +159,7 @@ fn stale(seen: &Seen, traffic: &Traffic<'_>) -> Vec<Stale> {
             newest: newest.map_or_else(|| seen.t().unknown.to_owned(), show::time),
         })
     };
-    found
+    seen.findings()
         .iter()
         .filter(|finding| finding.detector == Detector::Stale)
         .filter_map(|finding| of(&finding.subject.id))
@@ -168,12 +169,13 @@ fn stale(seen: &Seen, traffic: &Traffic<'_>) -> Vec<Stale> {
 /// How old data may be at an update cycle is for the detector to say; here only whether it says so.
 pub(super) fn is_stale(seen: &Seen, entry: &str, cycle: UpdateCycle) -> bool {
     cycle != UpdateCycle::Other
-        && (seen.admin.handles.findings)()
+        && seen
+            .findings()
             .iter()
             .any(|one| one.detector == Detector::Stale && one.subject.id == entry)
 }
 
-/// Grants, agreements and filings that end soon, the first to end first.
+/// Grants, agreements and filings that are in force and end soon, the first to end first.
 fn ends(seen: &Seen) -> Vec<Ending> {
     let t = seen.t();
     let sources = (seen.admin.handles.sources)();
@@ -192,16 +194,19 @@ fn ends(seen: &Seen) -> Vec<Ending> {
             days: soon(term)?,
         })
     };
-    let grants = sources.grants.values().filter_map(|grant| {
+    let active = |grant: &&Arc<Grant>| grant.state == GrantState::Active;
+    let grants = sources.grants.values().filter(active).filter_map(|grant| {
         one(t.grant, format!("/console/grants/{}", grant.id), grant.id.as_str(), &grant.term)
     });
-    let agreements = sources.agreements.values().filter_map(|agreement| {
+    let effective = |agreement: &&Arc<Agreement>| agreement.in_force(now);
+    let agreements = sources.agreements.values().filter(effective).filter_map(|agreement| {
         let href = format!("/console/entries/{}", agreement.entry);
         one(t.agreement, href, agreement.id.as_str(), &agreement.term)
     });
     let filings = sources.organizations.values().flat_map(|organization| {
         let href = format!("/console/organizations/{}", organization.id);
-        organization.stewards.iter().filter_map(move |steward| {
+        let filed = organization.stewards.iter().filter(|steward| steward.is_filed());
+        filed.filter_map(move |steward| {
             one(t.steward, href.clone(), &organization.name, &steward.term)
         })
     });

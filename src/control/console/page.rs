@@ -1,5 +1,6 @@
 //! What every page has in common: where it is, who may see it, its frame and its headers.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use askama::Template;
@@ -16,6 +17,7 @@ use super::texts::{Lang, Texts};
 use super::words::{self, Word as _};
 use crate::control::admin::{Admin, typed};
 use crate::domain::Role;
+use crate::supervision::detect::Finding;
 
 /// The program's version, in the footer and in the address of what browsers may keep.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -84,9 +86,19 @@ pub(super) struct Seen {
     pub(super) admin: Arc<Admin>,
     pub(super) signed: Signed,
     pub(super) asked: Asked,
+    found: OnceCell<Vec<Finding>>,
 }
 
 impl Seen {
+    pub(super) fn new(admin: Arc<Admin>, signed: Signed, asked: Asked) -> Self {
+        Self { admin, signed, asked, found: OnceCell::new() }
+    }
+
+    /// Everything found, judged once a page.
+    pub(super) fn findings(&self) -> &[Finding] {
+        self.found.get_or_init(|| (self.admin.handles.findings)())
+    }
+
     pub(super) fn lang(&self) -> Lang {
         self.asked.lang
     }

@@ -46,6 +46,7 @@ struct Row {
     transaction: Uuid,
     time: String,
     outcome: String,
+    code: String,
     class: &'static str,
     status: String,
     organization: String,
@@ -140,7 +141,7 @@ fn find(seen: &Seen) -> Result<Results, String> {
         Some((until, _)) => format!("{} {}", t.looked_back, show::exactly(*until)),
         None => t.looked_all.to_owned(),
     };
-    let looked = u64::try_from(found.looked).unwrap_or(u64::MAX);
+    let looked = found.looked();
     Ok(Results {
         looked: format!("{} {}{reached}", t.looked_at, show::count(looked)),
         older: found.rest.map(|rest| older(seen, rest)),
@@ -190,10 +191,12 @@ fn wanted(seen: &Seen) -> Result<Wanted, String> {
 fn row(seen: &Seen, sources: &Sources, call: &Call) -> Row {
     let decided = &call.decided;
     let finished = call.finished.as_deref();
+    let (outcome, code) = said(seen, call.outcome());
     Row {
         transaction: decided.transaction,
         time: show::exactly(decided.time),
-        outcome: said(seen, call.outcome()),
+        outcome,
+        code,
         class: Kind::of(call.outcome()).class(),
         status: finished
             .and_then(|end| end.status)
@@ -207,9 +210,27 @@ fn row(seen: &Seen, sources: &Sources, call: &Call) -> Row {
     }
 }
 
-/// An outcome: how it is called if it is no refusal, else its code.
-pub(super) fn said(seen: &Seen, outcome: &str) -> String {
-    ending(outcome, seen.lang()).map_or_else(|| outcome.to_owned(), ToOwned::to_owned)
+/// An outcome as it is called, and its code if it is a refusal.
+pub(super) fn said(seen: &Seen, outcome: &str) -> (String, String) {
+    let lang = seen.lang();
+    if let Some(name) = ending(outcome, lang) {
+        return (name.to_owned(), String::new());
+    }
+    match seen.admin.handles.refusals.get(outcome) {
+        Some(meaning) => {
+            let name = lang.of(meaning.text[1], meaning.text[0]);
+            (name.trim_end_matches(['。', '.']).to_owned(), outcome.to_owned())
+        }
+        None => (outcome.to_owned(), String::new()),
+    }
+}
+
+/// An outcome in one text.
+pub(super) fn both(seen: &Seen, outcome: &str) -> String {
+    match said(seen, outcome) {
+        (name, code) if code.is_empty() => name,
+        (name, code) => format!("{name} ({code})"),
+    }
 }
 
 pub(super) fn caller(seen: &Seen, sources: &Sources, decided: &Decided) -> String {

@@ -1,55 +1,7 @@
 //! Every text of the console, in both languages side by side: one that is missing in a language does not
 //! compile.
 
-/// A language of the console.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Lang {
-    /// 简体中文.
-    #[default]
-    Chinese,
-    /// English.
-    English,
-}
-
-impl Lang {
-    /// The language of this name in `?lang=` and in the cookie.
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "zh" => Some(Self::Chinese),
-            "en" => Some(Self::English),
-            _ => None,
-        }
-    }
-
-    /// Its name there.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Chinese => "zh",
-            Self::English => "en",
-        }
-    }
-
-    /// Its name in HTML (BCP 47).
-    pub(super) fn tag(self) -> &'static str {
-        match self {
-            Self::Chinese => "zh-CN",
-            Self::English => "en",
-        }
-    }
-
-    /// Of a text in Chinese and English, the one in this language.
-    pub(super) fn of<T>(self, chinese: T, english: T) -> T {
-        match self {
-            Self::Chinese => chinese,
-            Self::English => english,
-        }
-    }
-
-    /// All texts in this language.
-    pub(super) fn texts(self) -> &'static Texts {
-        self.of(&CHINESE, &ENGLISH)
-    }
-}
+pub(super) use super::lang::Lang;
 
 macro_rules! texts {
     ($($name:ident: $chinese:literal, $english:literal;)*) => {
@@ -57,6 +9,13 @@ macro_rules! texts {
         #[derive(Debug)]
         pub(super) struct Texts {
             $(pub(super) $name: &'static str,)*
+        }
+
+        impl Texts {
+            /// All texts in a language.
+            pub(super) fn of(lang: Lang) -> &'static Self {
+                lang.of(&CHINESE, &ENGLISH)
+            }
         }
 
         static CHINESE: Texts = Texts { $($name: $chinese,)* };
@@ -136,6 +95,10 @@ texts! {
     finding: "疑点", "Finding";
     about: "涉及", "About";
     found: "发现时间", "Found";
+    due: "应更新于", "due";
+    days_late: "超期天数", "Days overdue";
+    first_listed: "只保留并列出最先的记录，条数：", "Only the first are kept and listed:";
+    one_of: "（以下之一）", "(one of these)";
     busiest_entries: "调用最多的目录（近七日）", "Busiest entries, seven days";
     busiest_consumers: "调用最多的单位（近七日）", "Busiest consumers, seven days";
     no_entry: "未指明目录", "No entry";
@@ -346,7 +309,8 @@ texts! {
     segment: "文件", "File";
     first_number: "首个编号", "First number";
     begun: "开始", "Begun";
-    segments_all: "个文件，共", "segments, together";
+    segments_all: "个文件，已写入", "segments, written:";
+    segments_ahead: "，预先占用", ", laid out ahead:";
     segments_last: "下表为最近的", "The last are shown:";
     run_the_node: "运行操作", "Run the node";
     reload: "重载", "Reload";
@@ -383,13 +347,5 @@ mod tests {
             assert!(!english.trim().is_empty() && !english.chars().any(is_chinese), "{name}");
             assert!(chinese.chars().any(is_chinese), "{name}: {chinese}");
         }
-    }
-
-    #[test]
-    fn a_language_is_named_as_it_is_remembered() {
-        for lang in [Lang::Chinese, Lang::English] {
-            assert_eq!(Lang::parse(lang.as_str()), Some(lang));
-        }
-        assert_eq!(Lang::parse("fr"), None);
     }
 }

@@ -97,6 +97,21 @@ impl Rules {
         said.min_by_key(|citation| (citation.order, citation.rule.clone())).map(Arc::clone)
     }
 
+    /// The rules that a record means by this citation. An article has several, and records hold no more
+    /// than the article: of these, the ones that say yes if the call was allowed, and that say no for
+    /// this reason if it was denied; where none does, as for a bar beside the one that gave the reason,
+    /// those that say no at all.
+    pub fn meant(&self, cited: &str, denial: Option<Denial>) -> Vec<&Citation> {
+        let all = self.citations().into_iter().chain([&self.otherwise]);
+        let all: Vec<&Citation> =
+            all.map(AsRef::as_ref).filter(|known| *known.cited == *cited).collect();
+        let of = |fits: &dyn Fn(&Citation) -> bool| -> Vec<&Citation> {
+            all.iter().copied().filter(|known| fits(known)).collect()
+        };
+        let exact = of(&|known| known.denial == denial);
+        if exact.is_empty() { of(&|known| known.denial.is_some()) } else { exact }
+    }
+
     /// The items a caller of this kind may have without a written grant; nobody in particular has no
     /// kind.
     pub fn standing<'e>(
@@ -161,5 +176,37 @@ impl fmt::Debug for Rules {
             .field("profile", &self.profile.id)
             .field("version", &self.version)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_citation_means_the_rules_that_gave_the_reason_and_no_other_of_the_article() {
+        for profile in ProfileId::ALL {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/rules");
+            let rules = Rules::load(profile, &folder.join(profile.as_str())).unwrap();
+            for citation in rules.citations() {
+                let meant = rules.meant(&citation.cited, citation.denial);
+                assert!(meant.contains(&&**citation), "{citation:?}");
+                assert!(meant.iter().all(|one| one.denial == citation.denial), "{meant:?}");
+            }
+        }
+
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/rules/yc-2018");
+        let rules = Rules::load(ProfileId::Yc2018, &folder).unwrap();
+        let cited = "银川市城市数据共享开放管理办法 第十六条";
+        let meant = rules.meant(cited, Some(Denial::ItemNotGranted));
+        assert_eq!(meant.len(), 1);
+        assert!(meant[0].text.contains("未授权的数据项不予提供"), "{meant:?}");
+        // What was refused where nothing allows is told by the profile, not by a rule.
+        let otherwise =
+            rules.meant("银川市城市数据共享开放管理办法 第十五条", Some(Denial::NoGrant));
+        assert!(otherwise.iter().any(|one| one.rule == "otherwise"), "{otherwise:?}");
+        // An article that bars beside another reason.
+        let beside = rules.meant(cited, Some(Denial::GrantLapsed));
+        assert!(beside.len() > 1 && beside.iter().all(|one| one.denial.is_some()), "{beside:?}");
     }
 }

@@ -42,6 +42,24 @@ for (const table of all('table'))
 for (const e of all('[style], script, iframe, [onclick]')) say('not allowed here', e);
 for (const e of all('[tabindex]')) if (e.tabIndex > 0) say('order of its own', e);
 
+// Ids may break anywhere, words may not.
+for (const cell of all('td, th, dt, h1, h2, figcaption, li')) {
+  let clipped = false;
+  for (let e = cell; e; e = e.parentElement) clipped ||= getComputedStyle(e).clipPath !== 'none';
+  if (clipped) continue;
+  const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (node.parentElement.closest('code, pre, .hidden, figcaption .title') || !shown(node.parentElement)) continue;
+    for (const word of node.data.matchAll(/[A-Za-z]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+      if (lines.size > 1) say(`broken word ${word[0]}`, cell);
+    }
+  }
+}
+
 // Contrast of text with what lies behind it (WCAG 1.4.3).
 const channels = color => color.match(/[\d.]+/g).map(Number);
 const light = ([r, g, b]) => [r, g, b].map(c => c / 255)

@@ -191,3 +191,87 @@ fn a_form_needs_the_word_of_its_session_its_own_site_and_the_right_role() {
     let reloaded = system.post("/console/reload", &system.word(), &[], &[]);
     assert_eq!(status(&reloaded), 202, "{reloaded}");
 }
+
+/// What a page of the console says, its markup left out.
+fn text(answer: &str) -> String {
+    let mut text = String::new();
+    let mut is_markup = false;
+    for c in answer.chars() {
+        match c {
+            '<' => is_markup = true,
+            '>' => is_markup = false,
+            _ if !is_markup => text.push(c),
+            _ => {}
+        }
+    }
+    text
+}
+
+#[test]
+fn a_refused_call_shows_the_paragraph_that_its_answer_cited() {
+    let city = City::start();
+    let call = city.shown.calls.iter().find(|call| call.code == Some("item-not-granted".into()));
+    let answer = std::process::Command::new("sh")
+        .args(["-c", &call.unwrap().command])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    let answer = String::from_utf8(answer.stdout).unwrap();
+    let quoted = "未授权的数据项不予提供";
+    assert!(answer.contains(quoted), "{answer}");
+
+    let decided = named(&city, "decided", |event| event["outcome"] == "item-not-granted", 1);
+    let transaction = decided[0]["transaction"].as_str().unwrap();
+    let audit = Visitor::login(&city, "audit");
+    let page = text(&audit.get(&format!("/console/records/{transaction}?lang=zh")));
+    assert!(page.contains(quoted), "{page}");
+    let others = ["不予共享的数据，因履行职责", "属于无条件共享的数据", "安全保密协议"];
+    assert!(!others.iter().any(|other| page.contains(other)), "{page}");
+    // It is called in Chinese, with the code beside it; so it is in the list.
+    let list = text(&audit.get("/console/records?outcome=item-not-granted&lang=zh"));
+    for page in [&page, &list] {
+        assert!(page.contains("item-not-granted") && page.contains("授权"), "{page}");
+    }
+}
+
+#[test]
+fn pages_say_what_is_meant_in_the_language_asked_for() {
+    let city = City::start();
+    let audit = Visitor::login(&city, "audit");
+    let read = |path: &str, lang: &str| text(&audit.get(&format!("{path}?lang={lang}")));
+
+    // g-04 and g-12 both end within sixty days by their terms; g-04 is over already.
+    let overview = audit.get("/console/?lang=en");
+    let (_, ends) = overview.split_once("Ending within").unwrap();
+    let ends = ends.split("</section>").next().unwrap();
+    assert!(ends.contains(">g-12<") && !ends.contains(">g-04<"), "{ends}");
+
+    // A bound that is not named is none.
+    assert!(read("/console/grants/g-02", "zh").contains("不限"));
+
+    // Withheld, so nothing is missing; its findings are found from its page and its organization's.
+    let entries = audit.get("/console/entries?lang=en");
+    let (_, row) = entries.split_once("/console/entries/ecology/inspection-plans").unwrap();
+    let row = row.split("</tr>").next().unwrap();
+    assert!(!row.contains("class=\"bad\"") && row.contains('–'), "{row}");
+    for path in ["/console/entries/ecology/inspection-plans", "/console/organizations/ecology"] {
+        assert!(audit.get(path).contains("/console/findings/v08-"), "{path}");
+    }
+    let lapsed = audit.get("/console/organizations/xingqing?lang=en");
+    assert!(lapsed.contains("<dd class=\"bad\">Lapsed"), "{lapsed}");
+
+    // Since when, by name and in Chinese; the same at each look.
+    let findings = || text(&audit.get("/console/findings?state=all&lang=zh"));
+    let before = findings();
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let listed = |page: &str| {
+        let (_, list) = page.split_once("疑点涉及").unwrap();
+        list.split("生成于").next().unwrap().to_owned()
+    };
+    assert_eq!(listed(&before), listed(&findings()));
+    assert!(!before.contains("grant g-") && before.contains("g-11 "), "{before}");
+
+    let english = read("/console/health", "en");
+    assert!(english.contains("The law was in force from"), "{english}");
+    assert!(!english.contains("本办法") && english.contains("laid out ahead"), "{english}");
+}

@@ -85,10 +85,24 @@ pub(super) struct Wanted {
 #[derive(Debug, Default)]
 pub(super) struct Results {
     pub(super) calls: Vec<Call>,
-    /// Records that were looked at.
-    pub(super) looked: usize,
+    /// Records that were read, those at the seams of windows more than once.
+    read: usize,
+    /// The numbers of what was looked at, first and last: windows adjoin, so nothing lies between.
+    numbers: Option<(u64, u64)>,
     /// Where to go on: before this moment, and before this number if one is given. None if that was all.
     pub(super) rest: Option<(Timestamp, Option<u64>)>,
+}
+
+impl Results {
+    /// How many records were looked at, each counted once.
+    pub(super) fn looked(&self) -> u64 {
+        self.numbers.map_or(0, |(first, last)| last.saturating_sub(first).saturating_add(1))
+    }
+}
+
+/// Numbers, first and last, with another.
+fn with(numbers: Option<(u64, u64)>, seq: u64) -> (u64, u64) {
+    numbers.map_or((seq, seq), |(first, last)| (first.min(seq), last.max(seq)))
 }
 
 /// When a transaction began: its id, a UUID of version 7, tells.
@@ -164,17 +178,20 @@ pub(super) fn latest(folder: &Path, wanted: &Wanted, now: Timestamp) -> io::Resu
     let mut span: i64 = 5_000;
     while end > floor {
         let start = end.plus_millis(-span).max(floor);
-        let window = Window { start, end, room: LOOKED.saturating_sub(results.looked) };
+        let window = Window { start, end, room: LOOKED.saturating_sub(results.read) };
         let Some(sight) = window.read(folder, wanted)? else {
             // More stands there than may be looked at: less at once, or another time.
-            if results.looked > 0 || span <= 1 {
+            if results.read > 0 || span <= 1 {
                 results.rest = Some((end, None));
                 return Ok(results);
             }
             span /= 4;
             continue;
         };
-        results.looked = results.looked.saturating_add(sight.looked);
+        results.read = results.read.saturating_add(sight.looked);
+        for seq in sight.numbers.into_iter().flat_map(|(first, last)| [first, last]) {
+            results.numbers = Some(with(results.numbers, seq));
+        }
         let missing = PAGE.saturating_sub(results.calls.len());
         let is_more = sight.calls.len() > missing;
         results.calls.extend(sight.calls.into_iter().rev().take(missing));
@@ -187,7 +204,7 @@ pub(super) fn latest(folder: &Path, wanted: &Wanted, now: Timestamp) -> io::Resu
             return Ok(results);
         }
         (end, span) = (start, span.saturating_mul(4));
-        if end > floor && (results.calls.len() >= PAGE || results.looked >= LOOKED) {
+        if end > floor && (results.calls.len() >= PAGE || results.read >= LOOKED) {
             results.rest = Some((end, None));
             return Ok(results);
         }
@@ -208,6 +225,7 @@ struct Window {
 struct Sight {
     calls: VecDeque<Call>,
     looked: usize,
+    numbers: Option<(u64, u64)>,
     /// Older calls that fit were let go: from here on.
     cut: Option<(Timestamp, Option<u64>)>,
     /// Where each call stands that has not ended, counted from the first that was ever taken in.
@@ -225,6 +243,7 @@ impl Window {
         let mut beyond = 0_usize;
         for record in Reader::since(folder, self.start.plus_millis(-SLACK_MS))?.flatten() {
             sight.looked = sight.looked.saturating_add(1);
+            sight.numbers = Some(with(sight.numbers, record.seq));
             let Some(time) = record.time() else { continue };
             if time >= self.end {
                 beyond = beyond.saturating_add(1);

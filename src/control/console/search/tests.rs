@@ -95,3 +95,17 @@ fn an_outcome_and_a_span_of_time_narrow_what_is_found() {
     assert_eq!(found, expected);
     assert!(page.rest.is_none());
 }
+
+#[test]
+fn each_record_is_counted_once_however_often_it_is_read() {
+    let (folder, _, now) = folder(600);
+    let all = Reader::open(folder.path()).unwrap().flatten().count();
+    // Nothing fits, so that windows follow on each other up to the first record.
+    let wanted = Wanted { outcome: Some("frozen".to_owned()), ..Wanted::default() };
+    let page = latest(folder.path(), &wanted, now).unwrap();
+    assert_eq!(usize::try_from(page.looked()).unwrap(), all);
+    assert!(page.read > all, "windows overlap: {}", page.read);
+    // Since some moment: no more than there is, and not everything.
+    let wanted = Wanted { from: Some(now.plus_millis(-1_000)), ..Wanted::default() };
+    assert!(latest(folder.path(), &wanted, now).unwrap().looked() > 20);
+}

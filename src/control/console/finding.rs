@@ -19,6 +19,7 @@ const LISTED: usize = 100;
 #[template(path = "console/finding_rows.html", config = "src/askama.toml")]
 struct Rows {
     t: &'static Texts,
+    with_state: bool,
     rows: Vec<Row>,
 }
 
@@ -53,20 +54,24 @@ impl Row {
     }
 }
 
-/// A table of these findings; nothing without any.
-pub(super) fn table(seen: &Seen, findings: &[Finding]) -> Result<String, Trouble> {
+/// A table of these findings; nothing without any. Of open ones the state need not be said.
+pub(super) fn table(
+    seen: &Seen,
+    findings: &[Finding],
+    with_state: bool,
+) -> Result<String, Trouble> {
     if findings.is_empty() {
         return Ok(String::new());
     }
     let rows = findings.iter().map(|finding| Row::new(seen, finding)).collect();
-    Ok(Rows { t: seen.t(), rows }.render()?)
+    Ok(Rows { t: seen.t(), with_state, rows }.render()?)
 }
 
 /// A table of what was found of something, the gravest first.
 pub(super) fn table_of(seen: &Seen, fits: impl Fn(&Finding) -> bool) -> Result<String, Trouble> {
     let mut found: Vec<_> = seen.findings().iter().filter(|one| fits(one)).cloned().collect();
     sort(&mut found);
-    table(seen, &found)
+    table(seen, &found, true)
 }
 
 /// Of a text in Chinese and English, the one in this language.
@@ -159,7 +164,7 @@ pub(super) fn all(seen: &Seen) -> Result<String, Trouble> {
         name: of(lang, state.name()),
         is_chosen: chosen == Some(state),
     }));
-    let table = table(seen, &found)?;
+    let table = table(seen, &found, true)?;
     let page = Findings { s: seen.shell(t.findings), t, unavailable: None, states, table };
     Ok(page.render()?)
 }

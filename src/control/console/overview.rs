@@ -114,7 +114,7 @@ pub(super) fn overview(seen: &Seen) -> Result<String, Trouble> {
         refusals: traffic.refusals(week, &all),
         entries: traffic.busiest(entries, (week, Dimension::Entry), &all),
         consumers: traffic.busiest(consumers, (week, Dimension::Consumer), &all),
-        findings: finding::table(seen, open.get(..LISTED).unwrap_or(&open))?,
+        findings: finding::table(seen, open.get(..LISTED).unwrap_or(&open), false)?,
         stale,
         ends: ends(seen),
         frozen: frozen(seen),

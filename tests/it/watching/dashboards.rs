@@ -176,6 +176,11 @@ fn no_panel_is_empty_and_no_rule_names_a_metric_that_is_not() {
             prometheus.values(&firing).filter(|values| !values.is_empty())
         });
     }
+    // Certificates of the demonstration hold for a year: a figure that says something, and no alert.
+    let days = prometheus.values("(helan_certificate_expiry_timestamp_seconds - time()) / 86400");
+    assert!(matches!(days.as_deref(), Some([days]) if (360.0..367.0).contains(days)), "{days:?}");
+    let alerts = prometheus.values("ALERTS{alertname=~\"HelanCertificate.*\"}");
+    assert_eq!(alerts, Some(Vec::new()));
     let down = prometheus.values("helan_upstream_breaker_open{upstream=\"weather/rest\"}");
     assert_eq!(down, Some(vec![1.0]));
     let availability = prometheus.values("zone:helan_faults:ratio_rate1h{zone=\"opening\"}");

@@ -327,7 +327,9 @@ mod tests {
         for zone in [Zone::Opening, Zone::Sharing] {
             metrics.zone(zone);
         }
-        codes.iter().for_each(|code| metrics.refused(Zone::Sharing, code));
+        for code in &codes {
+            metrics.refused(Zone::Sharing, code);
+        }
 
         let families = registry.gather();
         let refusals = families.iter().find(|family| family.name() == "helan_refusals_total");

@@ -1,4 +1,4 @@
-# The two commands: `make demo` and `make test`.
+# For everybody: `make demo`, `make test` and `make compare`, as README says; the rest is for work on Helan.
 
 CARGO ?= cargo
 DIR ?= demo

@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use crate::domain::{EntryId, Timestamp, Zone};
-use crate::gateway::refusal::Blame;
+use crate::gateway::refusal::{Blame, meanings};
 
 /// Entries that get a label of their own; the rest share `other`.
 const WIDE: usize = 2_000;
@@ -245,9 +245,13 @@ impl Metrics {
         }
     }
 
-    /// The handles of one zone.
+    /// The handles of one zone. Its refusals stand at 0 from here on, each code: a counter that begins
+    /// with its first burst does not grow in the eyes of whoever reads it now and then.
     pub fn zone(&self, zone: Zone) -> ZoneMetrics {
         let zone = zone.as_str();
+        for refusal in meanings() {
+            drop(self.refusals.with_label_values(&[zone, refusal.code]));
+        }
         let ended = |outcome: &str| self.requests.with_label_values(&[zone, outcome]);
         ZoneMetrics {
             duration: self.duration.with_label_values(&[zone]),
@@ -307,5 +311,36 @@ impl Metrics {
             self.folded.inc();
         }
         "other".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_a_refusal_stands_at_0_in_its_zone_and_none_is_added_later() {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).unwrap();
+        let codes: std::collections::BTreeSet<_> = meanings().map(|one| one.code).collect();
+
+        for zone in [Zone::Opening, Zone::Sharing] {
+            metrics.zone(zone);
+        }
+        for code in &codes {
+            metrics.refused(Zone::Sharing, code);
+        }
+
+        let families = registry.gather();
+        let refusals = families.iter().find(|family| family.name() == "helan_refusals_total");
+        let values: Vec<_> = refusals
+            .unwrap()
+            .get_metric()
+            .iter()
+            .map(|one| one.get_counter().get_value())
+            .collect();
+        assert_eq!(values.len(), 2 * codes.len());
+        let called = values.iter().filter(|value| **value > 0.0).count();
+        assert_eq!(called, codes.len());
     }
 }

@@ -15,16 +15,9 @@ use crate::support::eventually;
 use crate::support::records::{about, events};
 use crate::support::stand_in::{StandIn, answer, json};
 
-const STATIONS: &str = "id: weather/stations
-code: 307030001010/000780
-name: 观测站
-summary: 观测站名录。
-domain: meteorology
-format: 服务接口
-sharing: {class: conditional, conditions: 依申请, modes: [api], purposes: [work-reference]}
+const STATIONS: &str =
+    "sharing: {class: conditional, conditions: 依申请, modes: [api], purposes: [work-reference]}
 opening: {class: closed}
-update: daily
-published: 2026-01-05
 items:
   - {name: number, title: 站号, type: string}
   - {name: name, title: 站名, type: string}

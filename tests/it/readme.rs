@@ -73,6 +73,14 @@ fn the_three_paths_work_as_they_are_written() {
     }
     next(&["purpose-missing", "allowed by g-02"], &[]);
     next(&["\"frozen\""], &[]);
+    // What policies breach, a department, and two callers.
+    let found = [
+        "V-08 ecology/inspection-plans",
+        "V-12 transport/road-traffic",
+        "V-14 human-resources/insurance-registration",
+        "V-16 health/birth-issue",
+    ];
+    next(&found, &[]);
     next(&["\"organization\": \"weather\"", "other events"], &[]);
     next(&["civil-affairs/marriage"], &["640106198507150024"]);
 }

@@ -55,19 +55,10 @@ fn answers(url: &str) {
     eventually(url, Duration::from_secs(30), || (get(url).0 == 200).then_some(()));
 }
 
-const DIVISIONS: &str = "id: weather/divisions
-code: 103001001/000777
-name: 行政区划
-summary: 全国行政区划代码与名称。
-domain: geography
-format: 服务接口
-sharing: {class: unconditional, modes: [api], purposes: [work-reference]}
-opening:
+const DIVISIONS: &str = "opening:
   class: desensitized
   review: {person: weather-steward, date: 2026-01-04, document: 保密审查〔2026〕777号}
   masks: {name: first}
-update: yearly
-published: 2026-01-05
 items:
   - {name: code, title: 代码, type: string}
   - {name: name, title: 名称, type: string}
@@ -178,18 +169,8 @@ fn httpx_calls_over_http_2() {
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "52");
 }
 
-const FILES: &str = "id: weather/yearbook
-code: 307030001010/000778
-name: 气候年鉴
-summary: 年度气候公报。
-domain: meteorology
-format: 电子文件/pdf
+const FILES: &str = "format: 电子文件/pdf
 sharing: {class: unconditional, modes: [file], purposes: [work-reference]}
-opening:
-  class: open
-  review: {person: weather-steward, date: 2026-01-04, document: 保密审查〔2026〕778号}
-update: yearly
-published: 2026-01-05
 items:
   - {name: report, title: 公报, type: any}
 interface:

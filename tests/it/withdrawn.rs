@@ -12,19 +12,7 @@ use crate::support::eventually;
 use crate::support::records::{about, events};
 use crate::support::stand_in::{StandIn, json};
 
-const SEARCHES: &str = "id: weather/searches
-code: 103001001/000778
-name: 检索
-summary: 按站号检索观测值。
-domain: meteorology
-format: 服务接口
-sharing: {class: unconditional, modes: [api], purposes: [work-reference]}
-opening:
-  class: open
-  review: {person: weather-steward, date: 2026-01-04, document: 保密审查〔2026〕778号}
-update: daily
-published: 2026-01-05
-items:
+const SEARCHES: &str = "items:
   - {name: station, title: 站号, type: string}
   - {name: temp, title: 气温, type: number}
 interface:
@@ -72,7 +60,7 @@ fn city(stand_in: SocketAddr) -> City {
 }
 
 fn close(city: &City) {
-    city.reload(|| city.edit("catalog/weather/searches.yaml", "class: open\n", "class: closed\n"));
+    city.reload(|| city.edit("catalog/weather/searches.yaml", "{class: open,", "{class: closed,"));
 }
 
 fn address(url: &str) -> &str {
@@ -220,7 +208,7 @@ fn a_body_under_way_outlives_a_change_that_takes_nothing_from_it() {
     let mut caller = TcpStream::connect(address(&city.shown.opening)).unwrap();
     caller.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     caller.write_all(b"GET /weather/searches HTTP/1.1\r\nHost: city.example\r\n\r\n").unwrap();
-    city.reload(|| city.edit("catalog/weather/searches.yaml", "summary: 按", "summary: 依"));
+    city.reload(|| city.edit("catalog/weather/searches.yaml", "summary: 观测", "summary: 测量"));
     let until = Instant::now() + Duration::from_secs(3);
     let mut part = vec![0; 64 * 1024];
     while Instant::now() < until {

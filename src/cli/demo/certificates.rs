@@ -4,15 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cli::private;
+use jiff::ToSpan as _;
+use jiff::civil::Date;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    date_time_ymd,
 };
 
 /// The authority and what it issued.
 pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: PathBuf,
+    today: Date,
 }
 
 /// Where a certificate and its key are.
@@ -23,15 +27,16 @@ pub(super) struct Issued {
 }
 
 impl Authority {
-    /// Makes an authority in a folder: `ca.pem`, `ca.key`, and an empty revocation list `ca.crl`.
-    pub(super) fn make(folder: &Path) -> anyhow::Result<Self> {
+    /// Makes an authority in a folder: `ca.pem`, `ca.key`, and an empty revocation list `ca.crl`. What
+    /// it signs holds for a year.
+    pub(super) fn make(folder: &Path, today: Date) -> anyhow::Result<Self> {
         fs::create_dir_all(folder)?;
-        let mut params = CertificateParams::default();
+        let mut params = a_year_around(today)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.distinguished_name.push(DnType::CommonName, "Helan demonstration authority");
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        let authority = Self { issuer, folder: folder.to_owned() };
+        let authority = Self { issuer, folder: folder.to_owned(), today };
         fs::write(folder.join("ca.pem"), authority.issuer.pem())?;
         private(&folder.join("ca.key"), &authority.issuer.key().serialize_pem())?;
         authority.revoke_nothing()?;
@@ -60,7 +65,7 @@ impl Authority {
         names: Vec<String>,
         usage: ExtendedKeyUsagePurpose,
     ) -> anyhow::Result<Issued> {
-        let mut params = CertificateParams::new(Vec::new())?;
+        let mut params = a_year_around(self.today)?;
         for name in names {
             params.subject_alt_names.push(match name.parse() {
                 Ok(address) => SanType::IpAddress(address),
@@ -81,10 +86,10 @@ impl Authority {
     }
 
     fn revoke_nothing(&self) -> anyhow::Result<()> {
-        let now = rcgen::date_time_ymd(2026, 1, 1);
+        let term = a_year_around(self.today)?;
         let list = CertificateRevocationListParams {
-            this_update: now,
-            next_update: rcgen::date_time_ymd(2040, 1, 1),
+            this_update: term.not_before,
+            next_update: term.not_after,
             crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,
             revoked_certs: Vec::new(),
@@ -94,4 +99,16 @@ impl Authority {
         fs::write(self.folder.join("ca.crl"), list.pem()?)?;
         Ok(())
     }
+}
+
+/// A certificate's term from the day before, since clocks differ, to the same day in a year.
+fn a_year_around(today: Date) -> anyhow::Result<CertificateParams> {
+    let mut params = CertificateParams::default();
+    for (at, day) in [
+        (&mut params.not_before, today.yesterday()?),
+        (&mut params.not_after, today.checked_add(1.year())?),
+    ] {
+        *at = date_time_ymd(day.year().into(), day.month().try_into()?, day.day().try_into()?);
+    }
+    Ok(params)
 }

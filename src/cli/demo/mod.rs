@@ -119,9 +119,10 @@ pub fn run(demo: &Demo, out: &mut dyn Write) -> anyhow::Result<()> {
     let ports = Ports(demo.port_base);
     let clock = Clock::system();
     let policies = dir.join("policies");
-    city::copy(&demo.city, &policies, clock.now().day(), ports)?;
+    let today = clock.now().day();
+    city::copy(&demo.city, &policies, today, ports)?;
 
-    let authority = Authority::make(&dir.join("certs"))?;
+    let authority = Authority::make(&dir.join("certs"), today)?;
     let server = authority.server()?;
     for purpose in KeyPurpose::ALL {
         keys::make(&dir.join("keys"), purpose, "1")?;
@@ -359,7 +360,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("a: #b 'c' \"d\" 城");
         fs::create_dir(&dir).unwrap();
-        let issued = Authority::make(&dir.join("certs")).unwrap().server().unwrap();
+        let issued = Authority::make(&dir.join("certs"), jiff::civil::date(2026, 6, 1)).unwrap();
+        let issued = issued.server().unwrap();
         let file = dir.join("helan.yaml");
         fs::write(&file, configuration(&dir, Ports(18_080), &issued)).unwrap();
 

@@ -13,16 +13,7 @@ use crate::support::wire::Message;
 /// What must not leave without a record, in every answer of the stand-in.
 pub(super) const VALUE: &str = "a-value-of-the-department";
 
-const REPORTS: &str = "id: weather/reports
-code: 307030001010/000790
-name: 观测上报
-summary: 观测站上报。
-domain: meteorology
-format: 服务接口
-sharing: {class: unconditional, modes: [api], purposes: [work-reference]}
-opening: {class: closed}
-update: daily
-published: 2026-01-05
+const REPORTS: &str = "opening: {class: closed}
 items:
   - {name: station, title: 站号, type: string}
 interface:
@@ -48,18 +39,9 @@ paths:
     delete: {responses: {'200': {description: rows}}}
 ";
 
-const PICTURES: &str = "id: weather/pictures
-code: 307030001010/000791
-name: 云图
-summary: 卫星云图。
-domain: meteorology
+const PICTURES: &str = "code: 307030001010/000791
 format: 电子文件/jpg
 sharing: {class: unconditional, modes: [file], purposes: [work-reference]}
-opening:
-  class: open
-  review: {person: weather-steward, date: 2026-01-04, document: 保密审查〔2026〕791号}
-update: daily
-published: 2026-01-05
 items:
   - {name: picture, title: 云图, type: any}
 interface:

@@ -41,6 +41,18 @@ pub struct Call {
     pub code: Option<String>,
 }
 
+/// What an entry that a test publishes says, line by line, unless its own text does.
+const USUAL: &str = "code: 307030001010/000777
+name: 观测
+summary: 观测数据。
+domain: meteorology
+format: 服务接口
+sharing: {class: unconditional, modes: [api], purposes: [work-reference]}
+opening: {class: open, review: {person: weather-steward, date: 2026-01-04, document: 保密审查〔2026〕777号}}
+update: daily
+published: 2026-01-05
+";
+
 /// The day in the city.
 pub fn today() -> jiff::civil::Date {
     jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::fixed(jiff::tz::offset(8))).date()
@@ -102,7 +114,8 @@ impl City {
         self.child.id()
     }
 
-    /// Adds an upstream to a provider, and an entry with its interface description.
+    /// Adds an upstream to a provider, and an entry with its interface description; of the entry, what
+    /// is not as usual.
     ///
     /// The city's dates move with its start, and only a steward who is filed that day reviews:
     /// `2026-01-04` becomes today.
@@ -110,7 +123,11 @@ impl City {
         let (organization, name) = entry.0.split_once('/').unwrap();
         let folder = self.shown.policies.join("catalog").join(organization);
         std::fs::write(folder.join(format!("{name}.openapi.yaml")), description).unwrap();
-        let reviewed = entry.1.replace("2026-01-04", &today().to_string());
+        let said = |key: &str| entry.1.lines().any(|line| line.split(':').next() == Some(key));
+        let usual =
+            USUAL.split_inclusive('\n').filter(|line| !said(line.split(':').next().unwrap()));
+        let text = format!("id: {}\n{}{}", entry.0, usual.collect::<String>(), entry.1);
+        let reviewed = text.replace("2026-01-04", &today().to_string());
         std::fs::write(folder.join(format!("{name}.yaml")), reviewed).unwrap();
         let file = self.shown.policies.join(format!("organizations/{organization}.yaml"));
         let text = std::fs::read_to_string(&file).unwrap();

@@ -86,7 +86,7 @@ fn check_panels(name: &str, panels: &[Value], variables: &BTreeMap<&str, &Value>
 
 /// A query as Grafana sends it when everything is chosen.
 fn substituted(query: &str) -> String {
-    let query = query.replace("$__rate_interval", "15s");
+    let query = query.replace("$__rate_interval", "1m");
     ["zone", "provider", "entry"]
         .iter()
         .fold(query, |query, variable| query.replace(&format!("${variable}"), ".*"))
@@ -104,6 +104,24 @@ fn call_everything(city: &City) {
     }
 }
 
+/// Refusals in panels over a day are those that were, though all of them came since the first scrape.
+fn check_bursts(prometheus: &Prometheus, dashboards: &[(String, Value)]) {
+    let panel = |wanted: &str| {
+        let panels = dashboards.iter().flat_map(|(_, board)| list(&board["panels"]));
+        let panel = panels.clone().find(|panel| text(panel, "title").ends_with(wanted)).unwrap();
+        substituted(text(&list(&panel["targets"])[0], "expr"))
+    };
+    let counted = "sum(helan_requests_total{outcome=\"refused\"})".to_owned();
+    let asked =
+        [counted, panel("Refusals in 24 h"), format!("sum({})", panel("Refusals by reason"))];
+    eventually("all refusals in the panels", Duration::from_secs(20), || {
+        let sums = asked.each_ref().map(|query| prometheus.values(query)?.first().copied());
+        let [Some(counted), Some(total), Some(by_reason)] = sums else { return None };
+        let agrees = |panel: f64| (counted..counted * 1.25).contains(&panel);
+        (counted > 50.0 && agrees(total) && agrees(by_reason)).then_some(())
+    });
+}
+
 #[test]
 fn no_panel_is_empty_and_no_rule_names_a_metric_that_is_not() {
     let Some(program) = tool("prometheus", &["prometheus"]) else { return };
@@ -112,12 +130,14 @@ fn no_panel_is_empty_and_no_rule_names_a_metric_that_is_not() {
     city.reload(|| city.edit("organizations/weather.yaml", &rest, "http://127.0.0.1:1"));
     let folder = city.dir.path().join("prometheus");
     let prometheus = Prometheus::start(&program, &folder, &city.shown.admin);
+    let dashboards = all_dashboards();
     // Counters are told by what they grow between two scrapes.
     for _ in 0..3 {
         call_everything(&city);
         std::thread::sleep(Duration::from_secs(1));
     }
 
+    check_bursts(&prometheus, &dashboards);
     let recorded: BTreeSet<_> =
         all_rules().iter().filter_map(|rule| rule["record"].as_str().map(str::to_owned)).collect();
     let (_, page) = curl(&[&format!("{}/metrics", city.shown.admin)]);
@@ -126,7 +146,6 @@ fn no_panel_is_empty_and_no_rule_names_a_metric_that_is_not() {
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split(['{', ' ']).next().map(str::to_owned))
         .collect();
-    let dashboards = all_dashboards();
     let asked = all_rules()
         .iter()
         .map(|rule| text(rule, "expr").to_owned())
@@ -157,6 +176,11 @@ fn no_panel_is_empty_and_no_rule_names_a_metric_that_is_not() {
             prometheus.values(&firing).filter(|values| !values.is_empty())
         });
     }
+    // Certificates of the demonstration hold for a year: a figure that says something, and no alert.
+    let days = prometheus.values("(helan_certificate_expiry_timestamp_seconds - time()) / 86400");
+    assert!(matches!(days.as_deref(), Some([days]) if (360.0..367.0).contains(days)), "{days:?}");
+    let alerts = prometheus.values("ALERTS{alertname=~\"HelanCertificate.*\"}");
+    assert_eq!(alerts, Some(Vec::new()));
     let down = prometheus.values("helan_upstream_breaker_open{upstream=\"weather/rest\"}");
     assert_eq!(down, Some(vec![1.0]));
     let availability = prometheus.values("zone:helan_faults:ratio_rate1h{zone=\"opening\"}");

@@ -2,6 +2,7 @@
 
 use super::tally::Key;
 use super::{Detector, Finding, Scene};
+use crate::domain::counted;
 
 /// The codes of refusals that count: the call went beyond a grant, or there is none.
 pub(super) const CODES: [&str; 15] = [
@@ -35,7 +36,10 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
                 .by("over_grant_calls", least)
                 .saying(
                     format!("一日内{count}次超出授权的调用被拒绝（{codes}）。"),
-                    format!("{count} calls beyond any grant were refused that day ({codes})"),
+                    format!(
+                        "{} beyond any grant refused that day ({codes})",
+                        counted(count, "call")
+                    ),
                 )
         })
         .collect()

@@ -6,6 +6,7 @@
 
 use super::tally::Key;
 use super::{Detector, Finding, Scene};
+use crate::domain::counted;
 
 /// Entries of which the public got such values; a finding a month.
 pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
@@ -20,7 +21,10 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
                 .by("personal_values", least)
                 .saying(
                     format!("开放数据中有{count}个疑似个人信息的值（{kinds}）。"),
-                    format!("{count} values that look personal left to the public ({kinds})"),
+                    format!(
+                        "the public got {} that looked personal ({kinds})",
+                        counted(count, "value")
+                    ),
                 )
         })
         .collect()

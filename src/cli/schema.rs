@@ -43,15 +43,15 @@ pub struct Schema {
 /// Writes the schema.
 pub fn run(schema: &Schema, out: &mut dyn Write) -> anyhow::Result<()> {
     let all = schemas();
-    match &schema.name {
-        None => serde_json::to_writer_pretty(&mut *out, &all)?,
+    let text = match &schema.name {
+        None => serde_json::to_string_pretty(&all)?,
         Some(name) => {
             let schema = all.get(name.as_str()).context("there is no such schema")?;
-            serde_json::to_writer_pretty(&mut *out, schema)?;
+            serde_json::to_string_pretty(schema)?
         }
-    }
-    writeln!(out)?;
-    Ok(())
+    };
+    // Whether whoever reads it has gone shows in an error of writing, not of JSON.
+    Ok(writeln!(out, "{text}")?)
 }
 
 fn schemas() -> BTreeMap<&'static str, schemars::Schema> {

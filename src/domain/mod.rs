@@ -5,6 +5,7 @@
 
 mod agreement;
 mod budget;
+mod count;
 mod credential;
 mod denial;
 mod entry;
@@ -24,6 +25,7 @@ mod zone;
 
 pub use self::agreement::{Agreement, AgreementState};
 pub use self::budget::Budget;
+pub use self::count::counted;
 pub use self::credential::{check_credentials, check_doubles, is_key_id};
 pub use self::denial::Denial;
 pub use self::entry::{

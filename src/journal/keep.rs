@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::carried::Carried;
+use super::claim::Claim;
 use super::clock::monotonic;
 use super::event::{Event, Retired, SegmentHead};
 use super::lines::Lines;
@@ -103,19 +104,19 @@ impl Keeper {
         }
     }
 
-    /// Starts the thread; it holds `lock` for as long as it may change the folder.
-    pub(super) fn start(mut self, lock: Arc<fs::File>) -> io::Result<JoinHandle<()>> {
+    /// Starts the thread; it holds the folder for as long as it may change it.
+    pub(super) fn start(mut self, claim: Arc<Claim>) -> io::Result<JoinHandle<()>> {
         thread::Builder::new().name("journal-keeper".to_owned()).spawn(move || {
             // On this system a thread has a priority of its own.
             if let Err(error) = rustix::process::nice(19) {
                 tracing::debug!(%error, "segments are packed at the priority of everything else");
             }
-            self.run();
-            drop(lock);
+            self.run(&claim);
+            drop(claim);
         })
     }
 
-    fn run(&mut self) {
+    fn run(&mut self, claim: &Claim) {
         let mut terms = 0;
         loop {
             let told = self.orders.wait(terms);
@@ -126,13 +127,13 @@ impl Keeper {
                 terms = told.terms;
                 self.retire_at = monotonic();
             }
-            if let Err(error) = self.look(told.term.as_ref()) {
+            if let Err(error) = self.look(claim, told.term.as_ref()) {
                 tracing::warn!(%error, "the folder of records could not be looked after");
             }
         }
     }
 
-    fn look(&mut self, term: Option<&(u32, String)>) -> io::Result<()> {
+    fn look(&mut self, claim: &Claim, term: Option<&(u32, String)>) -> io::Result<()> {
         let now = monotonic();
         let names = fs::metadata(&self.folder)?.modified()?;
         let retires = term.filter(|_| now >= self.retire_at);
@@ -140,6 +141,7 @@ impl Keeper {
             return Ok(());
         }
         self.names = Some(names);
+        claim.check()?;
         let mut segments = segment::list(&self.folder)?;
         if let Some((days, why)) = retires {
             self.retire_at = now + RETIRE;

@@ -1,8 +1,9 @@
 //! Numbers, lines and segments: what the journal thread writes, without knowing for whom.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::claim::Claim;
 use super::event::Event;
 use super::frame::{Framer, encode};
 use super::handed::{Giver, Piece};
@@ -13,7 +14,7 @@ use crate::domain::Timestamp;
 /// The end of the records.
 #[derive(Debug)]
 pub(super) struct Log {
-    pub(super) folder: PathBuf,
+    pub(super) claim: Arc<Claim>,
     segment: Option<Segment>,
     spare: Spare,
     framer: Framer,
@@ -32,16 +33,16 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn new(
-        folder: &Path,
+        claim: &Arc<Claim>,
         segment_bytes: u64,
         node: &str,
         confirmed: u64,
         tree: Giver,
     ) -> Self {
         Self {
-            folder: folder.to_owned(),
+            claim: Arc::clone(claim),
             segment: None,
-            spare: Spare::new(folder, segment_bytes),
+            spare: Spare::new(&claim.folder, segment_bytes),
             framer: Framer::new(node),
             tree,
             segment_bytes,
@@ -85,13 +86,21 @@ impl Log {
         self.tree.give(Piece { first: self.confirmed.saturating_add(1), lines });
         self.confirmed = self.given;
         if segment.confirmed > self.segment_bytes / 2 {
-            self.spare.prepare();
+            self.spare.prepare(&self.claim);
         }
         Ok(bytes)
     }
 
-    /// Starts the next segment. Its head goes out with the next flush.
+    /// An error if what is written goes where nobody finds it.
+    pub(super) fn check(&self) -> io::Result<()> {
+        self.claim.check()?;
+        self.segment.as_ref().map_or(Ok(()), Segment::check)
+    }
+
+    /// Starts the next segment, in the folder that is claimed and in no other. Its head goes out with the
+    /// next flush.
     pub(super) fn roll(&mut self, ledger: &mut Ledger, now: Timestamp) -> io::Result<()> {
+        self.claim.check()?;
         let mut head = Vec::new();
         encode(&Event::Segment(ledger.head(now, self.confirmed)), &mut head)?;
         let next = self.spare.take(self.confirmed.saturating_add(1))?;
@@ -112,13 +121,13 @@ impl Log {
     pub(super) fn give_up(&mut self) -> Option<String> {
         self.lines.clear();
         self.given = self.confirmed;
-        self.spare.discard();
+        self.spare.discard(&self.claim);
         self.segment.as_ref().map(Segment::name)
     }
 
     /// Leaves the folder as a reader wants it.
     pub(super) fn close(mut self) -> io::Result<()> {
-        self.spare.discard();
+        self.spare.discard(&self.claim);
         self.segment.take().map_or(Ok(()), Segment::close)
     }
 }

@@ -8,6 +8,7 @@
 mod blocks;
 mod call;
 mod carried;
+mod claim;
 mod clock;
 mod event;
 mod frame;

@@ -1,17 +1,15 @@
 //! Opening a folder of records.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
-
+use super::claim::Claim;
 use super::clock::Clock;
 use super::event::{Event, KeysUsed, Started};
 use super::frame::encode;
@@ -107,9 +105,9 @@ impl Journal {
         let folder = &options.folder;
         let failed = |doing| move |cause| JournalError::Io { folder: folder.clone(), doing, cause };
         make(folder).map_err(failed("making the folder"))?;
-        let claimed = Arc::new(claim(folder)?);
+        let claim = Arc::new(Claim::take(folder)?);
         let shared = Arc::new(Shared::new(&options.budgets, options.clock.clone()));
-        let (follower, feed) = Follower::open(folder, &shared, options.tree.clone())
+        let (follower, feed) = Follower::open(&claim, &shared, options.tree.clone())
             .map_err(failed("opening their tree"))?;
         let signed = follower.signed();
         let (recovery, ledger) = recover(folder, signed).map_err(|error| match error {
@@ -119,7 +117,7 @@ impl Journal {
             }
         })?;
 
-        let log = Log::new(folder, options.segment_bytes, &options.node, recovery.last_seq, feed);
+        let log = Log::new(&claim, options.segment_bytes, &options.node, recovery.last_seq, feed);
         let carried = Arc::clone(&ledger.carried);
         let mut writer = Writer::new(&shared, log, ledger);
         writer.free_bytes = options.free_bytes;
@@ -134,9 +132,9 @@ impl Journal {
         let orders = Arc::<Orders>::default();
         let keeper = Keeper::new(options, &shared, &carried, &orders);
         let threads = [
-            run("journal", &claimed, move || writer.run()),
-            run("journal-tree", &claimed, move || follower.run(last)),
-            keeper.start(claimed),
+            run("journal", &claim, move || writer.run()),
+            run("journal-tree", &claim, move || follower.run(last)),
+            keeper.start(claim),
         ];
         let threads: io::Result<Vec<_>> = threads.into_iter().collect();
         let handles = Mutex::new(threads.map_err(failed("starting a thread"))?);
@@ -149,10 +147,10 @@ impl Journal {
 /// Starts a thread that holds the folder as long as it runs.
 fn run(
     name: &str,
-    claimed: &Arc<File>,
+    claim: &Arc<Claim>,
     work: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let held = Arc::clone(claimed);
+    let held = Arc::clone(claim);
     thread::Builder::new().name(name.to_owned()).spawn(move || {
         work();
         drop(held);
@@ -192,18 +190,4 @@ fn keys(writer: &Writer, keep: &Keep, time: Timestamp) -> Option<Event> {
 
 fn make(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// Holds the folder for this process as long as the file is open.
-fn claim(folder: &Path) -> Result<File, JournalError> {
-    let failed =
-        |cause| JournalError::Io { folder: folder.to_owned(), doing: "claiming the folder", cause };
-    let mut open = OpenOptions::new();
-    open.write(true).create(true).truncate(false).mode(0o600);
-    let file = open.open(folder.join("lock")).map_err(failed)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(Errno::WOULDBLOCK) => Err(JournalError::InUse(folder.to_owned())),
-        Err(error) => Err(failed(error.into())),
-    }
 }

@@ -17,6 +17,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 
 use super::blocks::{BLOCK_BYTES, Blocks};
+use super::claim::{Claim, is_at};
 use super::pack::PART;
 
 /// The name of a segment that is zeroed and not yet in use.
@@ -78,6 +79,15 @@ impl Segment {
         self.file.set_len(self.confirmed)
     }
 
+    /// An error if its name leads to another file by now, or to none.
+    pub(super) fn check(&self) -> io::Result<()> {
+        if is_at(&self.file, &self.path)? {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(io::Error::other(format!("{path} was removed or replaced while it was written")))
+    }
+
     /// The name of its file.
     pub(super) fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -99,9 +109,9 @@ impl Spare {
         Self { folder: folder.to_owned(), bytes, zeroing: None, hurry: Arc::default() }
     }
 
-    /// Starts zeroing, if that has not been done.
-    pub(super) fn prepare(&mut self) {
-        if self.zeroing.is_none() {
+    /// Starts zeroing, if that has not been done, in the folder that is claimed and in no other.
+    pub(super) fn prepare(&mut self, claim: &Claim) {
+        if self.zeroing.is_none() && claim.check().is_ok() {
             let (path, bytes) = (self.folder.join(SPARE), self.bytes);
             self.hurry = Arc::default();
             let hurry = Arc::clone(&self.hurry);
@@ -127,13 +137,15 @@ impl Spare {
         Ok(Segment::new(file, path))
     }
 
-    /// Waits for zeroing to end and leaves nothing behind.
-    pub(super) fn discard(&mut self) {
+    /// Waits for zeroing to end and leaves nothing behind, but for a folder that is somebody else's by now.
+    pub(super) fn discard(&mut self, claim: &Claim) {
         self.hurry.store(true, Ordering::Relaxed);
         if let Some(zeroing) = self.zeroing.take() {
             drop(zeroing.join());
         }
-        discard(&self.folder);
+        if claim.check().is_ok() {
+            discard(&self.folder);
+        }
     }
 }
 

@@ -239,7 +239,8 @@ impl Writer {
         self.write(kept)
     }
 
-    /// Once a second: is there room on the disk, and is anything left to count?
+    /// Once a second: is there room on the disk, are the records still where they are looked for, and is
+    /// anything left to count?
     fn look(&mut self) {
         if self.state.last_look.elapsed() < TICK {
             return;
@@ -247,12 +248,15 @@ impl Writer {
         self.state.last_look = monotonic();
         self.check_disk();
         if self.state.outage.is_none() {
-            self.shared.settle_uncounted();
+            match self.log.check() {
+                Ok(()) => self.shared.settle_uncounted(),
+                Err(error) => self.fail(&error),
+            }
         }
     }
 
     pub(super) fn check_disk(&self) {
-        let is_low = match rustix::fs::statvfs(&self.log.folder) {
+        let is_low = match rustix::fs::statvfs(&self.log.claim.folder) {
             Ok(disk) => {
                 let free = disk.f_bavail.saturating_mul(disk.f_frsize);
                 let size = disk.f_blocks.saturating_mul(disk.f_frsize);
@@ -307,6 +311,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::super::call::{Decided, Finished};
+    use super::super::claim::Claim;
     use super::super::clock::Clock;
     use super::super::event::Stopped;
     use super::super::reservation::{Reservation, Undo};
@@ -320,8 +325,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
         let tree = TreeOptions::signed_by(Signer::new("north", &[7; 32]));
-        let (_, feed) = Follower::open(folder.path(), &shared, tree).unwrap();
-        let log = Log::new(folder.path(), 1 << 16, "north", 0, feed);
+        let claim = Arc::new(Claim::take(folder.path()).unwrap());
+        let (_, feed) = Follower::open(&claim, &shared, tree).unwrap();
+        let log = Log::new(&claim, 1 << 16, "north", 0, feed);
         let mut writer = Writer::new(&shared, log, Ledger::default());
         let decided = Decided::new(shared.now(), Uuid::now_v7(), Zone::Sharing);
         let (ticket, open) = Reservation::new(&shared, Zone::Sharing, 2_048).decided(&decided);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::city::{Call, City};
-use crate::support::eventually;
+use crate::support::city::{Call, City, program};
 use crate::support::records::{about, events};
+use crate::support::{eventually, free_ports};
 
 /// One answer as curl printed it.
 #[derive(Debug)]
@@ -133,5 +133,28 @@ fn what_leaves_is_what_was_granted() {
                 line.starts_with("helan_drift_members_total{entry=\"transport/road-traffic\"} 2")
             })
             .then_some(())
+    });
+}
+
+#[test]
+fn a_second_demonstration_is_refused_in_the_folder_of_one_that_runs() {
+    let city = City::start();
+    let before = events(&city.shown.records).len();
+    let port = free_ports().to_string();
+    let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
+    let second = Command::new(program())
+        .args(["demo", "--port-base", &port, "--city", policies, "--dir"])
+        .arg(city.work())
+        .output()
+        .unwrap();
+
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains("another `helan demo` or node runs in"), "{said}");
+    assert!(said.contains("--dir") && said.contains("--port-base"), "{said}");
+    let open = city.shown.calls.iter().find(|call| call.status == Some(200)).unwrap();
+    run(open);
+    eventually("the records go on", Duration::from_secs(5), || {
+        (events(&city.shown.records).len() > before).then_some(())
     });
 }

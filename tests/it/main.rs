@@ -33,6 +33,7 @@ mod limits;
 mod listening;
 mod operating;
 mod path;
+mod pipes;
 mod planted;
 mod policies;
 mod profiles;

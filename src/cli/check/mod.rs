@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 use crate::config::problem::{self, BadConfiguration, Problem};
 use crate::config::{self, Config};
-use crate::domain::{ProfileId, Timestamp, Zone};
+use crate::domain::{ProfileId, Timestamp, Zone, counted};
 use crate::policy::{Change, Judged, Rules, Sources, Terms, check, diff, folder, good};
 
 /// Changes listed one by one; more are counted.
@@ -69,8 +69,7 @@ pub fn run(check: &Check, out: &mut dyn Write) -> anyhow::Result<bool> {
     let report = report(check, now)?;
     match check.format {
         Output::Json => {
-            serde_json::to_writer_pretty(&mut *out, &report)?;
-            writeln!(out)?;
+            writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
         }
         Output::Text => text(&report, out)?,
     }
@@ -79,7 +78,7 @@ pub fn run(check: &Check, out: &mut dyn Write) -> anyhow::Result<bool> {
     } else {
         Err(BadConfiguration(format!(
             "{} to mend before a node can serve this",
-            some(report.errors, "error")
+            counted(report.errors, "error")
         ))
         .into())
     }
@@ -157,10 +156,10 @@ fn counts(sources: &Sources) -> String {
     let entries = sources.entries.len();
     let entries = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
     [
-        some(sources.organizations.len(), "organization"),
+        counted(sources.organizations.len(), "organization"),
         entries,
-        some(sources.grants.len(), "grant"),
-        some(sources.agreements.len(), "agreement"),
+        counted(sources.grants.len(), "grant"),
+        counted(sources.agreements.len(), "agreement"),
     ]
     .join(", ")
 }
@@ -186,11 +185,7 @@ fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "compared with the last good copy: {gained} gained, {lost} lost")?;
     }
     let Report { errors, warnings, counts, .. } = report;
-    writeln!(out, "{counts}: {}, {}", some(*errors, "error"), some(*warnings, "warning"))
-}
-
-fn some(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    writeln!(out, "{counts}: {}, {}", counted(*errors, "error"), counted(*warnings, "warning"))
 }
 
 #[cfg(test)]

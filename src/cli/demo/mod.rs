@@ -15,6 +15,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use self::calls::Call;
@@ -113,7 +115,7 @@ struct Application {
 
 /// Runs the demonstration until it is interrupted.
 pub fn run(demo: &Demo, out: &mut dyn Write) -> anyhow::Result<()> {
-    let dir = prepare_folder(&demo.dir)?;
+    let (dir, held) = prepare_folder(&demo.dir)?;
     // The terminal is for the calls; what the gateway has to say goes where `serve` would say it.
     super::log_to(fs::File::create(dir.join("log"))?);
     let ports = Ports(demo.port_base);
@@ -162,17 +164,24 @@ pub fn run(demo: &Demo, out: &mut dyn Write) -> anyhow::Result<()> {
     print(&shown, &dir, out)?;
     running.until_stopped();
     interfaces.shutdown_background();
+    drop(held);
     Ok(())
 }
 
-/// The folder, empty but for what this program puts there.
-fn prepare_folder(dir: &Path) -> anyhow::Result<PathBuf> {
+/// The folder, empty but for what this program puts there, and the file that holds it for this process.
+fn prepare_folder(dir: &Path) -> anyhow::Result<(PathBuf, fs::File)> {
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let dir = dir.canonicalize()?;
     let marker = dir.join(".helan-demo");
     let is_empty = fs::read_dir(&dir)?.next().is_none();
     if !is_empty && !marker.exists() {
         bail!("{} holds something else: name an empty folder with --dir", dir.display());
+    }
+    let mut held = hold(&marker, &dir)?;
+    // `helan serve` with its configuration holds the records only.
+    let records = dir.join("records/lock");
+    if records.exists() {
+        drop(hold(&records, &dir)?);
     }
     for old in ["policies", "records", "state", "keys", "certs"] {
         let old = dir.join(old);
@@ -185,8 +194,23 @@ fn prepare_folder(dir: &Path) -> anyhow::Result<PathBuf> {
             fs::remove_file(stale)?;
         }
     }
-    fs::write(marker, "This folder is made anew by each `helan demo`.\n")?;
-    Ok(dir)
+    held.write_all(b"This folder is made anew by each `helan demo`.\n")?;
+    Ok((dir, held))
+}
+
+/// Holds the folder by this file of it as long as that is open, so that nobody empties it meanwhile.
+fn hold(lock: &Path, dir: &Path) -> anyhow::Result<fs::File> {
+    let mut open = fs::OpenOptions::new();
+    let held = open.write(true).create(true).truncate(false).open(lock)?;
+    match flock(&held, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(held),
+        Err(Errno::WOULDBLOCK) => bail!(
+            "another `helan demo` or node runs in {}: end it with Ctrl-C, or name another folder with --dir and other ports with --port-base",
+            dir.display()
+        ),
+        Err(error) => Err(error)
+            .with_context(|| format!("cannot hold {} for this demonstration", dir.display())),
+    }
 }
 
 /// A certificate and a token for every application of the city.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::problem::BadConfiguration;
+use crate::domain::counted;
 use crate::journal::tree::{NoEvidence, NotProved};
 use crate::supervision::RebuildError;
 
@@ -26,13 +27,13 @@ pub enum RecordsError {
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
     /// Verification found something.
-    #[error("{0} things are wrong with the records")]
+    #[error("{} wrong with the records", are(*.0))]
     NotProved(u64),
     /// A call cannot be proved.
     #[error(transparent)]
     NoEvidence(#[from] NoEvidence),
     /// Evidence proves nothing.
-    #[error("nothing is proved: {0}")]
+    #[error("nothing is proved")]
     Evidence(#[from] NotProved),
     /// No key was given to check evidence with.
     #[error(
@@ -77,4 +78,8 @@ pub enum RecordsError {
     /// Some of what was asked for is hidden with keys that are not at hand.
     #[error("this cannot be the whole answer, because a key\n{}", .0.join("\n"))]
     Hidden(Vec<String>),
+}
+
+fn are(things: u64) -> String {
+    format!("{} {}", counted(things, "thing"), if things == 1 { "is" } else { "are" })
 }

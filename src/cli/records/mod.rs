@@ -69,7 +69,7 @@ pub enum Records {
 
 /// Shows what was asked for.
 pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> {
-    match records {
+    unless_gone(match records {
         Records::Tail(args) => tail(args, out),
         Records::Query(args) => query(args, out),
         Records::Verify(args) => proof::verify(args, out),
@@ -77,7 +77,7 @@ pub fn run(records: &Records, out: &mut impl Write) -> Result<(), RecordsError> 
         Records::CheckProof(args) => proof::check(args, out),
         Records::Export(args) => export::export(args, out),
         Records::Rebuild(args) => rebuild::rebuild(args, out),
-    }
+    })
 }
 
 /// The last records, as they are written.
@@ -132,16 +132,6 @@ pub struct QueryArgs {
     pub json: bool,
 }
 
-/// Shows the last records, and with `follow` every new one until the output is closed.
-pub fn tail(args: &TailArgs, out: &mut impl Write) -> Result<(), RecordsError> {
-    unless_gone(show_tail(args, out))
-}
-
-/// Shows the calls and events that were asked for.
-pub fn query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError> {
-    unless_gone(show_query(args, out))
-}
-
 /// Whoever closes our output has seen enough.
 fn unless_gone(outcome: Result<(), RecordsError>) -> Result<(), RecordsError> {
     match outcome {
@@ -150,7 +140,8 @@ fn unless_gone(outcome: Result<(), RecordsError>) -> Result<(), RecordsError> {
     }
 }
 
-fn show_tail(args: &TailArgs, out: &mut impl Write) -> Result<(), RecordsError> {
+/// Shows the last records, and with `follow` every new one until the output is closed.
+pub fn tail(args: &TailArgs, out: &mut impl Write) -> Result<(), RecordsError> {
     let folder = args.folder.path()?;
     let mut reader = Reader::last(&folder, args.lines)
         .map_err(|cause| RecordsError::Open { folder: folder.clone(), cause })?;
@@ -197,7 +188,8 @@ fn show(record: &Record, json: bool, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-fn show_query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError> {
+/// Shows the calls and events that were asked for.
+pub fn query(args: &QueryArgs, out: &mut impl Write) -> Result<(), RecordsError> {
     let folder = args.folder.path()?;
     let reader = match args.start() {
         Some(start) => Reader::since(&folder, start),

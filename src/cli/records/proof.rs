@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use super::super::places::{Folder, places};
-use super::RecordsError;
+use super::{RecordsError, unless_gone};
 use crate::config::keys::{KeyPurpose, Keys};
 use crate::config::problem::BadConfiguration;
+use crate::domain::counted;
 use crate::journal::Event;
 use crate::journal::tree::{
-    Believed, Evidence, Report, SignedCheckpoint, Signer, Verifier, verify as read_all,
+    Believed, Evidence, Fault, Report, SignedCheckpoint, Signer, Verifier, verify as read_all,
 };
 
 /// Whose signatures count.
@@ -105,9 +106,9 @@ pub(super) fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<(), Reco
             // Nothing depends on its being seen.
             drop(write!(
                 io::stderr(),
-                "\r{} events, {} checkpoints ",
-                report.events,
-                report.checkpoints
+                "\r{}, {} ",
+                counted(report.events, "event"),
+                counted(report.checkpoints, "checkpoint")
             ));
         }
     };
@@ -115,14 +116,19 @@ pub(super) fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<(), Reco
     if watched {
         drop(writeln!(io::stderr()));
     }
+    // What was found does not depend on who stays to read it.
+    unless_gone(tell(&report, args, out))?;
+    if report.is_sound() { Ok(()) } else { Err(RecordsError::NotProved(report.count)) }
+}
+
+fn tell(report: &Report, args: &VerifyArgs, out: &mut impl Write) -> Result<(), RecordsError> {
     if args.json {
-        let report = serde_json::to_string(&report).map_err(io::Error::from)?;
+        let report = serde_json::to_string(report).map_err(io::Error::from)?;
         writeln!(out, "{report}")?;
     } else {
-        show(&report, args.since.is_some(), out)?;
+        show(report, args.since.is_some(), out)?;
     }
-    out.flush()?;
-    if report.is_sound() { Ok(()) } else { Err(RecordsError::NotProved(report.count)) }
+    Ok(out.flush()?)
 }
 
 fn show(report: &Report, had_since: bool, out: &mut impl Write) -> io::Result<()> {
@@ -130,14 +136,15 @@ fn show(report: &Report, had_since: bool, out: &mut impl Write) -> io::Result<()
     if *events == 0 {
         writeln!(out, "no events")?;
     } else {
-        writeln!(
-            out,
-            "{events} events, numbers {first} to {last}, {bytes} bytes, hashed with sha-256"
-        )?;
+        let (events, bytes) = (counted(*events, "event"), counted(*bytes, "byte"));
+        writeln!(out, "{events}, numbers {first} to {last}, {bytes}, hashed with sha-256")?;
     }
+    let agree = if *checkpoints == 1 { "agrees" } else { "agree" };
     writeln!(
         out,
-        "{checkpoints} checkpoints signed with ed25519 agree; the last covers {covered} events"
+        "{} signed with ed25519 {agree}; the last covers {}",
+        counted(*checkpoints, "checkpoint"),
+        counted(*covered, "event")
     )?;
     for fault in &report.faults {
         writeln!(out, "WRONG: {fault}")?;
@@ -148,22 +155,22 @@ fn show(report: &Report, had_since: bool, out: &mut impl Write) -> io::Result<()
         writeln!(out, "WRONG: and {untold} more")?;
     }
     if report.unfinished > 0 {
-        writeln!(
-            out,
-            "note: {} calls have no end: the node was killed, or they are under way",
-            report.unfinished
-        )?;
+        let one = report.unfinished == 1;
+        let (have, they) = if one { ("has", "it is") } else { ("have", "they are") };
+        let calls = counted(report.unfinished, "call");
+        writeln!(out, "note: {calls} {have} no end: the node was killed, or {they} under way")?;
     }
     if let Some(number) = report.first_clock_step {
-        let steps = report.clock_steps;
-        writeln!(
-            out,
-            "note: time ran back by more than 5 s {steps} times, first at event {number}"
-        )?;
+        let steps = counted(report.clock_steps, "time");
+        writeln!(out, "note: time ran back by more than 5 s {steps}, first at event {number}")?;
     }
-    if last > covered {
-        let open = last - covered;
-        writeln!(out, "not proved: the last {open} events, which no checkpoint covers yet")?;
+    let is_told = report.faults.iter().any(|fault| matches!(fault, Fault::Uncovered { .. }));
+    if last > covered && !is_told {
+        let open = match last - covered {
+            1 => "event".to_owned(),
+            open => format!("{open} events"),
+        };
+        writeln!(out, "not proved: the last {open}, which no checkpoint covers yet")?;
     }
     not_proved(report, had_since, out)
 }
@@ -180,7 +187,8 @@ fn not_proved(report: &Report, had_since: bool, out: &mut impl Write) -> io::Res
         Some(size) => {
             writeln!(
                 out,
-                "anchored: the checkpoint kept elsewhere agrees with the first {size} events"
+                "anchored: the checkpoint kept elsewhere agrees with the first {}",
+                counted(size, "event")
             )?;
             writeln!(
                 out,
@@ -206,10 +214,10 @@ pub(super) fn prove(args: &ProveArgs, out: &mut impl Write) -> Result<(), Record
         Some(path) => {
             fs::write(path, text)
                 .map_err(|cause| RecordsError::File { file: path.clone(), cause })?;
-            let count = evidence.events.len();
+            let events = counted(evidence.events.len(), "event");
             writeln!(
                 out,
-                "{count} events in {}; check: helan records check-proof {} --key KEY",
+                "{events} in {}; check: helan records check-proof {} --key KEY",
                 path.display(),
                 path.display()
             )?;

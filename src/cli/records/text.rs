@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::outcome_of;
+use crate::domain::counted;
 use crate::journal::{Decided, Event, Finished, FoldPhase, Folded, Freeze};
 
 /// Names the columns of [`CallLine`].
@@ -48,17 +49,17 @@ impl fmt::Display for Content<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Event::Segment(head) => {
-                write!(f, "follows {}, {} calls open", head.previous, head.open.len())
+                write!(f, "follows {}, {} open", head.previous, counted(head.open.len(), "call"))
             }
             Event::Started(started) => write!(f, "version {}", started.version),
             Event::Stopped(_) => write!(f, "in order"),
             Event::Recovered(recovered) => write!(
                 f,
-                "from a {:?}: {} bytes cut, {} events given up, {} calls without an end",
+                "from a {:?}: {} cut, {} given up, {} without an end",
                 recovered.cause,
-                recovered.cut_bytes,
-                recovered.abandoned,
-                recovered.unfinished.len()
+                counted(recovered.cut_bytes, "byte"),
+                counted(recovered.abandoned, "event"),
+                counted(recovered.unfinished.len(), "call")
             ),
             Event::Decided(decided) => CallLine(decided, None).fmt(f),
             Event::Finished(finished) => write!(

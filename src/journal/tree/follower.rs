@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::super::claim::Claim;
 use super::super::clock::{Clock, monotonic};
 use super::super::frame::LEAD;
 use super::super::handed::{Came, Giver, Onward, Piece, Taker, handed};
@@ -60,7 +61,7 @@ impl TreeOptions {
 /// The tree of one folder of records.
 #[derive(Debug)]
 pub(in super::super) struct Follower {
-    records: PathBuf,
+    claim: Arc<Claim>,
     pieces: Taker,
     /// Where lines go on to that are in the tree.
     onward: Arc<Onward>,
@@ -90,11 +91,11 @@ pub(in super::super) struct Follower {
 impl Follower {
     /// Opens the tree of these records, with where it is handed lines. It ends when none come any more.
     pub(in super::super) fn open(
-        records: &Path,
+        claim: &Arc<Claim>,
         journal: &Arc<Shared>,
         options: TreeOptions,
     ) -> io::Result<(Self, Giver)> {
-        let folder = super::folder(records);
+        let folder = super::folder(&claim.folder);
         std::fs::create_dir_all(&folder)?;
         let (history, last) = History::open(&folder)?;
         let tiles = Tiles::new(&folder);
@@ -103,7 +104,7 @@ impl Follower {
         let (giver, pieces) = handed();
         let now = monotonic();
         let keeper = Self {
-            records: records.to_owned(),
+            claim: Arc::clone(claim),
             pieces,
             onward: Arc::default(),
             journal: Arc::clone(journal),
@@ -212,7 +213,7 @@ impl Follower {
     }
 
     fn read_up_to(&mut self, last: u64) -> io::Result<()> {
-        let reader = Reader::from_seq(&self.records, self.tree.size().saturating_add(1))?;
+        let reader = Reader::from_seq(&self.claim.folder, self.tree.size().saturating_add(1))?;
         for record in reader {
             // What cannot be read shows as numbers that are missing.
             let Ok(record) = record else { continue };
@@ -288,7 +289,14 @@ impl Follower {
         let is_due = size.saturating_sub(self.signed) >= EVENTS
             || self.uncovered.is_some_and(|since| is_last || now >= since + LONGEST);
         let is_sync_due = size > self.synced && (is_last || now >= self.last_sync + SYNC);
-        let mut outcome = if is_due { self.sign(size) } else { Ok(()) };
+        if !is_due && !is_sync_due {
+            return;
+        }
+        // In another folder it would be somebody else's tree.
+        let mut outcome = self.claim.check();
+        if outcome.is_ok() && is_due {
+            outcome = self.sign(size);
+        }
         if outcome.is_ok() && is_sync_due {
             outcome = self.sync();
         }
@@ -320,7 +328,7 @@ impl Follower {
     }
 
     fn publish(&self, note: &str) -> io::Result<()> {
-        put(&super::folder(&self.records).join("checkpoint"), note.as_bytes(), 0o600)?;
+        put(&super::folder(&self.claim.folder).join("checkpoint"), note.as_bytes(), 0o600)?;
         if let Some(copies) = &self.options.copies
             // Whoever keeps it elsewhere is somebody else.
             && let Err(error) = put(&copies.join("checkpoint"), note.as_bytes(), 0o644)
@@ -345,7 +353,7 @@ impl Follower {
     fn sync(&mut self) -> io::Result<()> {
         self.write_full()?;
         self.tiles.clean()?;
-        let folder = super::folder(&self.records);
+        let folder = super::folder(&self.claim.folder);
         rustix::fs::syncfs(std::fs::File::open(&folder)?)?;
         let size = format!("{}\n", self.tree.size());
         put(&folder.join("durable"), size.as_bytes(), 0o600)?;

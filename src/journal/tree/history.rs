@@ -112,7 +112,8 @@ pub(super) fn notes(text: &str) -> (Vec<&str>, usize) {
     (found, whole)
 }
 
-fn folder(tree: &Path) -> PathBuf {
+/// Where the checkpoints lie.
+pub(super) fn folder(tree: &Path) -> PathBuf {
     tree.join("checkpoints")
 }
 

@@ -17,6 +17,7 @@ mod proof;
 mod published;
 mod report;
 mod tile;
+mod uncovered;
 mod verify;
 
 use std::path::{Path, PathBuf};

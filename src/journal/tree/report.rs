@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::domain::counted;
+
 /// Faults that are told one by one; more are counted.
 const TOLD: usize = 1_000;
 
@@ -89,12 +91,37 @@ pub enum Fault {
         /// Whether that checkpoint came from outside.
         outside: bool,
     },
+    /// Events that a node that runs would have signed for.
+    Uncovered {
+        /// The first that no checkpoint covers.
+        first: u64,
+        /// The last one.
+        last: u64,
+        /// How long a run went on without a checkpoint, in whole seconds.
+        seconds: u64,
+        /// The event that says that the node stopped in order, if it is among them.
+        stopped: Option<u64>,
+        /// Whether there is a folder of checkpoints at all.
+        has_history: bool,
+    },
+    /// The published checkpoint is not the latest of those that were kept.
+    Published {
+        /// Events that it says it was signed over.
+        size: u64,
+        /// Events that the latest of the others was signed over; 0 if there is none.
+        newest: u64,
+        /// Whether somebody believed has signed it.
+        is_signed: bool,
+    },
+    /// There are checkpoints, and what is published is none.
+    Unpublished {
+        /// Events that the latest was signed over.
+        newest: u64,
+    },
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whose =
-            |outside: &bool| if *outside { "the checkpoint from outside" } else { "a checkpoint" };
         match self {
             Self::Damaged { segment, offset, first: Some(first), last: Some(last) } => {
                 write!(f, "{segment}, byte {offset}: {} cannot be read", events(*first, *last))
@@ -113,29 +140,79 @@ impl fmt::Display for Fault {
                 write!(f, "tile {level}/{index} does not follow from {}", events(*first, *last))
             }
             Self::Root { size, agreed, outside } => {
-                let (whose, first) = (whose(outside), agreed.saturating_add(1));
+                let first = agreed.saturating_add(1);
                 write!(
                     f,
-                    "{whose} over {size} events does not agree with them: something in {} was changed together with its hash",
+                    "{} over {} does not agree with them: something in {} was changed together with its hash",
+                    whose(*outside),
+                    counted(*size, "event"),
                     events(first, *size)
                 )
             }
             Self::Unsigned { size, outside } => {
-                let whose = whose(outside);
-                write!(f, "{whose} over {size} events is not signed by a key that is believed")
+                let (whose, over) = (whose(*outside), counted(*size, "event"));
+                write!(f, "{whose} over {over} is not signed by a key that is believed")
             }
             Self::Origin { origin, expected } => {
                 write!(f, "a checkpoint is of `{origin}`, these records are `{expected}`")
             }
             Self::Note { file } => write!(f, "{file}: there is something that is no checkpoint"),
             Self::Short { last, signed, outside } => {
-                let whose = whose(outside);
+                let (whose, over) = (whose(*outside), counted(*signed, "event"));
                 write!(
                     f,
-                    "{whose} was signed over {signed} events, the records end with {last}: the tail was cut"
+                    "{whose} was signed over {over}, the records end with {last}: the tail was cut"
                 )
             }
+            Self::Uncovered { first, last, seconds, stopped, has_history } => write!(
+                f,
+                "{} under no checkpoint, {}: checkpoints were taken away, or the node could not sign. Nothing proves these events: compare them with a checkpoint kept elsewhere (--since) or with a backup, and look into the node's log for why it did not sign",
+                are(*first, *last),
+                though(*seconds, *stopped, *has_history)
+            ),
+            Self::Published { size, newest, is_signed } => {
+                let why = misplaced(*size, *newest, *is_signed);
+                write!(f, "tree/checkpoint is over {} and {why}", counted(*size, "event"))
+            }
+            Self::Unpublished { newest } => write!(
+                f,
+                "tree/checkpoint holds no checkpoint, and tree/checkpoints end with one over {}",
+                counted(*newest, "event")
+            ),
         }
+    }
+}
+
+fn whose(outside: bool) -> &'static str {
+    if outside { "the checkpoint from outside" } else { "a checkpoint" }
+}
+
+/// Why a checkpoint should not be the published one.
+fn misplaced(size: u64, newest: u64, is_signed: bool) -> String {
+    if !is_signed {
+        "is not signed by a key that is believed: it was forged".to_owned()
+    } else if size < newest {
+        format!("the latest of tree/checkpoints over {newest}: an old one was put in its place")
+    } else {
+        format!(
+            "not one of tree/checkpoints, which end with {newest}: some were taken away, or this is a copy that was made while the node signed"
+        )
+    }
+}
+
+/// Why events should be under a checkpoint.
+fn though(seconds: u64, stopped: Option<u64>, has_history: bool) -> String {
+    match stopped {
+        _ if !has_history => "and there is no folder tree/checkpoints".to_owned(),
+        Some(stopped) => {
+            format!(
+                "though the node stopped in order with event {stopped} and signs before it ends"
+            )
+        }
+        None => format!(
+            "though a node signs every second or 10,000 events, and these took {}",
+            counted(seconds, "second")
+        ),
     }
 }
 

@@ -10,13 +10,16 @@ use uuid::Uuid;
 
 use super::super::event::Event;
 use super::super::read::{ReadError, Reader, Record};
+use super::super::segment;
 use super::checkpoint::SignedCheckpoint;
 use super::growing::Growing;
 use super::hash::Hash;
+use super::history;
 use super::note::Verifier;
 use super::past::Past;
 use super::report::{Fault, Report};
 use super::tile::{Tiles, WIDTH_LEAVES};
+use super::uncovered::Uncovered;
 use crate::domain::Timestamp;
 
 /// How far back time may run without a word.
@@ -83,6 +86,8 @@ struct Walk {
     begins: Option<(u64, u64)>,
     /// The last event that was deleted because its time was over.
     retired: u64,
+    uncovered: Uncovered,
+    has_history: bool,
     open: HashSet<Uuid>,
     latest: Vec<u8>,
     report: Report,
@@ -93,7 +98,10 @@ impl Walk {
         let folder = super::folder(records);
         let mut report =
             Report { keys_from_records: believed.keys.is_empty(), ..Report::default() };
+        // Before the checkpoints: what is on record by now is covered by the time they are read.
+        let there = end(records)?;
         let mut past = Past::open(&folder)?;
+        let uncovered = Uncovered::new(past.signed(), there, !believed.keys.is_empty());
         let next = past.next(&mut report)?;
         Ok(Self {
             tiles: Tiles::new(&folder),
@@ -109,6 +117,8 @@ impl Walk {
             damaged: None,
             begins: None,
             retired: 0,
+            uncovered,
+            has_history: history::folder(&folder).exists(),
             open: HashSet::new(),
             latest: Vec::new(),
             report,
@@ -138,6 +148,7 @@ impl Walk {
         }
         self.report.last = record.seq;
         self.look_into(record);
+        self.uncovered.take(record);
         let hash = Hash::leaf(&record.json);
         match self.known()? {
             Some(known) if known != hash => {
@@ -196,7 +207,8 @@ impl Walk {
             } else {
                 self.tiles.longest(tile.level, tile.index)?
             };
-            if !stored.is_empty() && stored != tile.hashes && !self.is_off {
+            // A part of it may be all there is, if the node was killed or goes on.
+            if !tile.hashes.starts_with(&stored) && !self.is_off {
                 let below = WIDTH_LEAVES.saturating_pow(u32::from(tile.level).saturating_add(1));
                 let first = tile.index.saturating_mul(below).saturating_add(1);
                 let last = first.saturating_add(below).saturating_sub(1);
@@ -224,9 +236,7 @@ impl Walk {
             let (origin, expected) = (checkpoint.origin.clone(), expected.clone());
             self.report.fault(Fault::Origin { origin, expected });
         }
-        if self.keys.is_empty() {
-            self.keys.extend(self.named.first().map(|(_, key)| key.clone()));
-        }
+        self.believe_somebody();
         let is_signed = signed.is_signed_by(&self.keys);
         if !is_signed {
             self.report.fault(Fault::Unsigned { size, outside });
@@ -255,6 +265,13 @@ impl Walk {
         }
     }
 
+    /// If nobody said whom to believe, the first key that the records name has to do.
+    fn believe_somebody(&mut self) {
+        if self.keys.is_empty() {
+            self.keys.extend(self.named.first().map(|(_, key)| key.clone()));
+        }
+    }
+
     /// What an event says of other events.
     fn look_into(&mut self, record: &Record) {
         if let Some(time) = member(&record.json, b"\"time\":\"") {
@@ -277,6 +294,7 @@ impl Walk {
                 Ok(Event::Segment(head)) => self.retired = self.retired.max(head.retired),
                 Ok(Event::Started(started)) => {
                     let key = started.signing_key.as_deref().and_then(Verifier::parse);
+                    self.uncovered.has_signer |= key.is_some();
                     self.named.extend(key.map(|key| (record.seq, key)));
                 }
                 Ok(Event::Recovered(recovered)) => {
@@ -326,10 +344,21 @@ impl Walk {
                 self.report.fault(Fault::Unsigned { size: signed, outside: true });
             }
         }
+        self.believe_somebody();
+        let faults = [self.uncovered.fault(self.has_history), self.past.fault(&self.keys)];
+        faults.into_iter().flatten().for_each(|fault| self.report.fault(fault));
         let open = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
         self.report.unfinished = self.report.unfinished.saturating_add(open);
         Ok(self.report)
     }
+}
+
+/// The last event that is on record now.
+fn end(records: &Path) -> io::Result<u64> {
+    let begun = segment::list(records)?.last().map_or(1, |(first, _)| *first);
+    let read = Reader::from_seq(records, begun)?.flatten().map(|record| record.seq).max();
+    // What comes before a segment was confirmed before that was begun.
+    Ok(read.unwrap_or(0).max(begun.saturating_sub(1)))
 }
 
 fn transaction(json: &[u8]) -> Option<Uuid> {

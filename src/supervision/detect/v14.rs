@@ -3,6 +3,7 @@
 use super::tally::Key;
 use super::words::listed;
 use super::{Detector, Finding, Scene};
+use crate::domain::counted;
 
 /// The codes of refusals that count: the call went beyond a grant, or there is none.
 pub(super) const CODES: [&str; 15] = [
@@ -36,7 +37,10 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
                 .by("over_grant_calls", least)
                 .saying(
                     format!("一日内{count}次超出授权的调用被拒绝（{chinese}）。"),
-                    format!("{count} calls beyond any grant were refused that day ({english})"),
+                    format!(
+                        "{} beyond any grant refused that day ({english})",
+                        counted(count, "call")
+                    ),
                 )
         })
         .collect()

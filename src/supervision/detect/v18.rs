@@ -1,7 +1,7 @@
 //! V-18: grants that nobody uses, that run too long, or that name items nobody needs.
 
 use super::{Detector, Finding, Scene, Subject};
-use crate::domain::{Grant, GrantState, Thresholds, Timestamp};
+use crate::domain::{Grant, GrantState, Thresholds, Timestamp, counted};
 
 /// Active grants that are idle, over-long or over-wide; a finding for each of these.
 pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
@@ -65,7 +65,10 @@ fn wide(scene: &Scene<'_>, grant: &Grant) -> Option<Finding> {
             .by("unused_calls", least)
             .saying(
                 format!("{}次有结果的调用从未用到信息项：{items}。", facts.telling),
-                format!("{} calls with an answer, and never any of {items}", facts.telling),
+                format!(
+                    "{} with an answer, and never any of {items}",
+                    counted(facts.telling, "call")
+                ),
             );
         finding.count = u64::try_from(unused.len()).unwrap_or(u64::MAX);
         finding

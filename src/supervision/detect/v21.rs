@@ -7,6 +7,7 @@
 use super::tally::Key;
 use super::words::listed;
 use super::{Detector, Finding, Scene};
+use crate::domain::counted;
 
 /// Entries of which the public got such values; a finding a month.
 pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
@@ -21,7 +22,10 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Finding> {
                 .by("personal_values", least)
                 .saying(
                     format!("开放数据中有{count}个疑似个人信息的值（{chinese}）。"),
-                    format!("{count} values that look personal left to the public ({english})"),
+                    format!(
+                        "the public got {} that looked personal ({english})",
+                        counted(count, "value")
+                    ),
                 )
         })
         .collect()

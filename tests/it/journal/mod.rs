@@ -1,6 +1,7 @@
 //! The journal: what was said to be durable is on record, whatever happens in between.
 
 mod faults;
+mod gone;
 mod packing;
 mod reading;
 mod recovery;

@@ -41,6 +41,9 @@ fn a_call_is_proved_by_one_file_and_a_key() {
         let output = helan(&["records", "check-proof", path, "--key", &key]);
         assert_eq!(output.status.code(), Some(1), "{from}");
         assert!(output.stdout.is_empty());
+        let said = String::from_utf8(output.stderr).unwrap();
+        let reason = said.trim_end().rsplit(": ").next().unwrap();
+        assert_eq!(said.matches(reason).count(), 1, "{said}");
     }
     fs::write(&file, &good).unwrap();
     let other = signer(8).verifier().to_string();

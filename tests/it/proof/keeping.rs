@@ -132,3 +132,21 @@ fn nothing_is_signed_over_records_that_were_changed_while_the_node_was_down() {
     assert_eq!(code, Some(1));
     assert!(wrong(&said)[0].starts_with("event 21 was changed"), "{said}");
 }
+
+#[test]
+fn a_tile_that_is_there_in_part_only_is_no_fault() {
+    // So many that a tile of the second level is full.
+    let (folder, _) = grown(33_000);
+    let whole = folder.path().join("tree/tile/1/000");
+    let bytes = fs::read(&whole).unwrap();
+    fs::remove_file(&whole).unwrap();
+    let part = folder.path().join("tree/tile/1/000.p/253");
+    fs::create_dir_all(part.parent().unwrap()).unwrap();
+    fs::write(&part, &bytes[..253 * 32]).unwrap();
+    let (code, said) = verify(folder.path(), &[]);
+    assert_eq!((code, wrong(&said)), (Some(0), vec![]), "{said}");
+
+    fs::write(&part, &bytes[32..254 * 32]).unwrap();
+    let (_, said) = verify(folder.path(), &[]);
+    assert_eq!(wrong(&said), ["tile 1/0 does not follow from events 1 to 65536"]);
+}

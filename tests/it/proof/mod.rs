@@ -6,6 +6,7 @@ mod evidence;
 mod keeping;
 mod outside;
 mod power;
+mod rewound;
 mod tampering;
 
 use std::collections::BTreeMap;

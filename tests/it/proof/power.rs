@@ -63,13 +63,13 @@ fn child_that_calls() {
 }
 
 /// The child, and what it has told so far.
-struct Calling {
+pub(super) struct Calling {
     child: Child,
     told: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Calling {
-    fn start(folder: &Path) -> Self {
+    pub(super) fn start(folder: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "proof::power::child_that_calls", "--nocapture", "--test-threads=1"])
             .env("HELAN_TEST_FOLDER", folder)
@@ -91,7 +91,7 @@ impl Calling {
     }
 
     /// Lets `look` see the folder while nothing moves; with what was told before.
-    fn stopped<T>(&self, look: impl FnOnce(BTreeSet<String>) -> T) -> T {
+    pub(super) fn stopped<T>(&self, look: impl FnOnce(BTreeSet<String>) -> T) -> T {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::STOP).unwrap();
         std::thread::sleep(Duration::from_millis(50));
@@ -100,7 +100,7 @@ impl Calling {
         seen
     }
 
-    fn end(mut self) {
+    pub(super) fn end(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

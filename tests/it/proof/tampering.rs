@@ -10,7 +10,7 @@ use super::*;
 type Case = (&'static str, fn(&Path), &'static [&'static str]);
 
 /// The line of an event somewhere in the folder, handed to `change` with all lines of its segment.
-fn lines(folder: &Path, number: u64, change: impl FnOnce(&mut Vec<Vec<u8>>, usize)) {
+pub(super) fn lines(folder: &Path, number: u64, change: impl FnOnce(&mut Vec<Vec<u8>>, usize)) {
     let mark = format!("{{\"seq\":{number},");
     for path in segments(folder) {
         let text = fs::read(&path).unwrap();
@@ -33,7 +33,7 @@ fn seal(line: &mut [u8]) {
     line[..8].copy_from_slice(crc.as_bytes());
 }
 
-fn rewrite(folder: &Path, number: u64, from: &str, to: &str) {
+pub(super) fn rewrite(folder: &Path, number: u64, from: &str, to: &str) {
     lines(folder, number, |lines, at| {
         let text = String::from_utf8(lines[at].clone()).unwrap();
         assert!(text.contains(from), "{text}");
@@ -50,7 +50,7 @@ fn leaf_hash(json: &[u8]) -> Vec<u8> {
 }
 
 /// Puts the hash of an event as it stands now in place of the one in its tile.
-fn rehash(folder: &Path, number: u64) {
+pub(super) fn rehash(folder: &Path, number: u64) {
     let mut hash = Vec::new();
     lines(folder, number, |lines, at| hash = leaf_hash(&lines[at][9..]));
     let index = number - 1;
@@ -62,7 +62,7 @@ fn rehash(folder: &Path, number: u64) {
 }
 
 /// The notes of a folder, without the last so many.
-fn forget_checkpoints(folder: &Path, keep: usize) {
+pub(super) fn forget_checkpoints(folder: &Path, keep: usize) {
     let file =
         fs::read_dir(folder.join("tree/checkpoints")).unwrap().next().unwrap().unwrap().path();
     let text = fs::read_to_string(&file).unwrap();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use helan::domain::counted;
 use serde_json::Value;
 
 use super::marriage;
@@ -19,6 +20,10 @@ stamp = lambda v: v.strftime('%Y-%m-%dT%H:%M:%S.') + '%03dZ' % (v.microsecond //
 for row in rows.fetchall():
     print(json.dumps({n: stamp(v) if hasattr(v, 'strftime') else v for n, v in zip(names, row)}))
 ";
+
+fn others(count: usize) -> String {
+    counted(count, "other event")
+}
 
 fn lines(output: &[u8]) -> Vec<Value> {
     let text = String::from_utf8(output.to_vec()).unwrap();
@@ -58,7 +63,7 @@ fn duckdb_reads_what_records_query_says() {
     let calls = asked.iter().filter(|row| row["decided"].is_object()).count();
     assert!(calls > 6, "{calls}");
     let said = String::from_utf8(said).unwrap();
-    let counts = format!(": {calls} calls and {} other events, ", asked.len() - calls);
+    let counts = format!(": {} and {}, ", counted(calls, "call"), others(asked.len() - calls));
     assert!(said.contains(&counts), "{said}");
     assert_eq!(rows.len(), asked.len());
     for row in &asked {
@@ -105,7 +110,7 @@ fn duckdb_reads_what_records_query_says() {
     let said =
         helan(&["export", "--from", from, "--out", file.to_str().unwrap()], &city.shown.records);
     let calls = fewer.iter().filter(|row| row["decided"].is_object()).count();
-    let counts = format!(": {calls} calls and {} other events, ", fewer.len() - calls);
+    let counts = format!(": {} and {}, ", counted(calls, "call"), others(fewer.len() - calls));
     assert!(String::from_utf8(said).unwrap().contains(&counts), "{counts}");
     assert!(!file.with_extension("parquet.part").exists());
 }

@@ -15,7 +15,7 @@ use self::columns::Row;
 use self::sheet::Sheet;
 use super::progress::Progress;
 use super::{Folder, RecordsError, SLACK_MS, finish, sound};
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, counted};
 use crate::journal::{Decided, Event, Finished, Reader, Record};
 
 /// Calls and other events as a Parquet file.
@@ -68,7 +68,8 @@ pub(super) fn export(args: &ExportArgs, out: &mut impl Write) -> Result<(), Reco
     }
     let ((calls, events), bytes) = written.map_err(failed)?;
     let file = args.out.display();
-    writeln!(out, "{file}: {calls} calls and {events} other events, {bytes} bytes")?;
+    let (calls, events) = (counted(calls, "call"), counted(events, "other event"));
+    writeln!(out, "{file}: {calls} and {events}, {}", counted(bytes, "byte"))?;
     finish(problems)
 }
 

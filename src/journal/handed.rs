@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::settled::lock;
 
 /// Bytes that may wait for a follower.
-const ROOM: usize = 4 << 20;
+const ROOM: usize = 8 << 20;
 
 /// Lines of one write, as they stand in the segment.
 #[derive(Debug)]

@@ -33,8 +33,9 @@ const BATCH: u64 = 10_000;
 /// Records between two looks at whether somebody else wants the core: ten microseconds' worth.
 const STRIDE: usize = 16;
 
-/// So many records behind it no longer gives way at every stride, or it would never come even.
-const LATE: u64 = 50_000;
+/// So many records behind it no longer gives way at every stride: it would never come even, and would have
+/// to read from the disk what no longer waits for it in memory.
+const LATE: u64 = 6_000;
 
 /// How long after a failure it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);

@@ -220,13 +220,7 @@ async fn answer(
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     match path.as_str() {
         "/healthz" if reads => text(StatusCode::OK, "ok\n"),
-        "/readyz" if reads => {
-            if admin.readiness.is_ready() {
-                text(StatusCode::OK, "ready\n")
-            } else {
-                text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
-            }
-        }
+        "/readyz" if reads => ready(admin),
         "/metrics" if reads => match (admin.handles.metrics)() {
             Ok(page) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", page),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error),
@@ -252,6 +246,20 @@ async fn answer(
             StatusCode::NOT_FOUND,
             "GET /metrics /healthz /readyz /freezes /checkpoint /tile/… /findings /measures /console/; POST /freeze /thaw /purge /reload /findings/{id}/{confirm,dismiss,order}\n",
         ),
+    }
+}
+
+/// Whether calls should come here: not to a node that stops, nor to one that would refuse every call.
+fn ready(admin: &Admin) -> Response<Full<Bytes>> {
+    if !admin.readiness.is_ready() {
+        text(StatusCode::SERVICE_UNAVAILABLE, "not ready: the node starts or stops\n")
+    } else if !admin.journal.stats().healthy {
+        text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not ready: the disk takes no records, so every call is refused; the log says why\n",
+        )
+    } else {
+        text(StatusCode::OK, "ready\n")
     }
 }
 

@@ -14,6 +14,7 @@ use crate::domain::{EntryId, Format, Interface, Mode, Parameter, Zone};
 use crate::gateway::identify::{Credentials, CredentialsError};
 use crate::gateway::metrics::{EntryMetrics, Metrics};
 use crate::gateway::route;
+use crate::policy::pace::give_way;
 use crate::policy::{EntrySource, Operation, Place, Sources, View};
 use crate::shape::{Action, Plan, PlanSpec};
 use crate::upstream::{Shared, UpstreamConfig};
@@ -140,6 +141,7 @@ impl PreparedView {
         let mut errors = Vec::new();
         let mut entries = HashMap::with_hasher(RandomState::default());
         for source in view.entries() {
+            give_way();
             match prepare(&view, source, tools) {
                 Ok(prepared) => {
                     entries.insert(source.entry.id.as_str().into(), Arc::new(prepared));

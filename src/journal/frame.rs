@@ -5,8 +5,6 @@
 //! with a `+` behind it is damage, and without one it is a torn tail. The JSON between is the leaf
 //! that proofs are made over.
 
-use std::io::Write;
-
 use serde::Serialize;
 
 /// Bytes before the JSON.
@@ -47,8 +45,7 @@ impl Framer {
         let start = out.len();
         out.extend_from_slice(if starts_batch { b"00000000+" } else { b"00000000 " });
         out.extend_from_slice(b"{\"seq\":");
-        // Writing to a Vec cannot fail.
-        drop(write!(out, "{seq}"));
+        out.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
         out.extend_from_slice(&self.node);
         out.extend_from_slice(body.get(1..).unwrap_or_default());
         let crc = crc32fast::hash(out.get(start + LEAD..).unwrap_or_default());

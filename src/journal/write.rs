@@ -24,14 +24,14 @@ macro_rules! name {
 /// Writes `decided`.
 pub(super) fn decided(out: &mut Vec<u8>, event: &Decided) {
     begin(out, "decided", event.time, event.transaction);
-    plain(out, name!("zone"), event.zone.as_str());
-    some(out, name!("organization"), event.organization.as_ref().map(OrganizationId::as_str));
-    some(out, name!("application"), event.application.as_ref().map(ApplicationId::as_str));
+    known(out, name!("zone"), Some(event.zone.as_str()));
+    known(out, name!("organization"), event.organization.as_ref().map(OrganizationId::as_str));
+    known(out, name!("application"), event.application.as_ref().map(ApplicationId::as_str));
     list(out, name!("proved"), &event.proved, |out, proved| text(out, proved.as_str()));
     some(out, name!("address"), event.address.as_deref());
-    some(out, name!("entry"), event.entry.as_ref().map(EntryId::as_str));
+    known(out, name!("entry"), event.entry.as_ref().map(EntryId::as_str));
     some(out, name!("entry_version"), event.entry_version.as_deref());
-    some(out, name!("grant"), event.grant.as_ref().map(GrantId::as_str));
+    known(out, name!("grant"), event.grant.as_ref().map(GrantId::as_str));
     some(out, name!("grant_version"), event.grant_version.as_deref());
     some(out, name!("profile"), event.profile.map(ProfileId::as_str));
     some(out, name!("rules"), event.rules.as_deref());
@@ -48,8 +48,8 @@ pub(super) fn decided(out: &mut Vec<u8>, event: &Decided) {
     hash(out, name!("operator_hash"), event.operator_hash.as_ref());
     list(out, name!("subjects"), &event.subjects, keyed);
     some(out, name!("mode"), event.mode.map(Mode::as_str));
-    list(out, name!("used"), &event.used, |out, item| text(out, item.as_str()));
-    list(out, name!("items"), &event.items, |out, item| text(out, item.as_str()));
+    list(out, name!("used"), &event.used, |out, item| bare(out, item.as_str()));
+    list(out, name!("items"), &event.items, |out, item| bare(out, item.as_str()));
     plain(out, name!("outcome"), &event.outcome);
     list(out, name!("articles"), &event.articles, |out, article| text(out, article));
     list(out, name!("quota"), &event.quota, quota);
@@ -70,12 +70,12 @@ pub(super) fn decided(out: &mut Vec<u8>, event: &Decided) {
 /// Writes `finished`.
 pub(super) fn finished(out: &mut Vec<u8>, event: &Finished) {
     begin(out, "finished", event.time, event.transaction);
-    plain(out, name!("zone"), event.zone.as_str());
+    known(out, name!("zone"), Some(event.zone.as_str()));
     count(out, name!("status"), event.status.map(u64::from));
     plain(out, name!("outcome"), &event.outcome);
     count(out, name!("bytes"), Some(event.bytes));
-    list(out, name!("items"), &event.items, |out, item| text(out, item.as_str()));
-    list(out, name!("masked"), &event.masked, |out, item| text(out, item.as_str()));
+    list(out, name!("items"), &event.items, |out, item| bare(out, item.as_str()));
+    list(out, name!("masked"), &event.masked, |out, item| bare(out, item.as_str()));
     count(out, name!("rows"), event.rows);
     count(out, name!("drift"), Some(event.drift));
     count(out, name!("mistyped"), Some(event.mistyped).filter(|count| *count > 0));
@@ -112,7 +112,7 @@ fn begin(out: &mut Vec<u8>, event: &str, moment: Timestamp, transaction: Uuid) {
     }
     time(out, moment, &NOW);
     let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
-    plain(out, name!("transaction"), transaction.hyphenated().encode_lower(&mut id));
+    known(out, name!("transaction"), Some(transaction.hyphenated().encode_lower(&mut id)));
 }
 
 fn put(out: &mut Vec<u8>, piece: &str) {
@@ -128,9 +128,21 @@ fn text(out: &mut Vec<u8>, said: &str) {
         drop(serde_json::to_writer(out, said));
         return;
     }
+    bare(out, said);
+}
+
+/// A string of JSON that by its type holds nothing to escape, such as an id.
+fn bare(out: &mut Vec<u8>, said: &str) {
     out.push(b'"');
     put(out, said);
     out.push(b'"');
+}
+
+fn known(out: &mut Vec<u8>, name: &str, said: Option<&str>) {
+    if let Some(said) = said {
+        put(out, name);
+        bare(out, said);
+    }
 }
 
 fn plain(out: &mut Vec<u8>, name: &str, said: &str) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::pace::give_way;
 use super::{CallerFacts, Case, Claim, EntrySource, Rules, Sources};
 use crate::domain::{
     ApplicationId, ApplicationState, Entry, EntryId, Format, Grant, Item, ItemName, MaskId,
@@ -127,11 +128,13 @@ fn rights(judged: Judged<'_>, other: Judged<'_>, now: Timestamp) -> BTreeSet<Cha
     let alike = are_alike(judged, other);
     for (zone, rules) in judged.rules {
         for grant in judged.sources.grants.values().filter(|_| *zone != Zone::Opening) {
+            give_way();
             if !(alike && is_same_grant(judged.sources, other.sources, grant)) {
                 rights.written((*zone, rules), grant);
             }
         }
         for (id, source) in &judged.sources.entries {
+            give_way();
             if !(alike && is_same_entry(judged.sources, other.sources, id)) {
                 rights.standing((*zone, rules), source);
             }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::durable;
 use super::folder::{Reading, hash, is_inside, read_from};
+use super::pace::give_way;
 
 /// Why there is no last good copy.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,7 @@ pub fn store(
     }
     let mut added = false;
     for (relative, sum) in files {
+        give_way();
         let place = archive.join(sum);
         if place.exists() {
             continue;

@@ -16,6 +16,8 @@ pub mod reload;
 
 pub mod rules;
 
+pub(crate) mod pace;
+
 mod sources;
 
 mod view;

@@ -13,6 +13,7 @@ use crate::domain::{
     OrganizationKind, PurposeId, Zone,
 };
 
+use super::pace::give_way;
 use super::{EntrySource, Issuer, Matter, Rules, Sources};
 
 type Map<K, V> = HashMap<K, V, RandomState>;
@@ -179,6 +180,7 @@ fn entries(zone: Zone, sources: &Sources) -> Map<Box<str>, Arc<EntrySource>> {
     sources
         .entries
         .iter()
+        .inspect(|_| give_way())
         .filter(|(_, source)| belongs(zone, &source.entry))
         .map(|(id, source)| (id.as_str().into(), Arc::clone(source)))
         .collect()
@@ -196,6 +198,7 @@ fn applications(
         .values()
         .flat_map(|organization| {
             organization.applications.iter().map(move |application| {
+                give_way();
                 let registered = Registered {
                     application: application.clone(),
                     organization: Arc::clone(organization),
@@ -219,6 +222,7 @@ fn written(sources: &Sources) -> (Grants, Map<GrantId, Arc<Written>>) {
     let mut grouped: Map<(OrganizationId, EntryId), Vec<Arc<Written>>> = Map::default();
     let mut by_grant = Map::default();
     for grant in sources.grants.values() {
+        give_way();
         let agreement = grant.agreement.as_ref().and_then(|id| sources.agreements.get(id));
         let written = Arc::new(Written {
             version: version(grant, agreement.map(AsRef::as_ref)).into(),
@@ -242,6 +246,7 @@ fn version(grant: &Grant, agreement: Option<&Agreement>) -> String {
 fn content_hash(files: &BTreeMap<PathBuf, String>) -> String {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     for (path, hash) in files {
+        give_way();
         context.update(path.as_os_str().as_encoded_bytes());
         context.update(b"\0");
         context.update(hash.as_bytes());

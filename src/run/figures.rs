@@ -201,7 +201,7 @@ fn node(registry: &Registry, now: Timestamp) -> Result<IntGauge, prometheus::Err
     };
     gauge("helan_start_timestamp_seconds", "When the node started.")?
         .set(now.millis().div_euclid(1000));
-    gauge("helan_ready", "1 while callers should be sent here.")
+    gauge("helan_ready", "1 while the node takes calls, 0 while it starts or stops.")
 }
 
 /// The figures of one label.

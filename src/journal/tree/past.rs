@@ -12,8 +12,9 @@ use super::note::Verifier;
 use super::report::{Fault, Report};
 
 /// How many checkpoints the published one may be behind. A crash between keeping and publishing leaves
-/// it one behind; its name is not synced, so that a power cut takes up to half a minute, one a second.
-const BEHIND: u64 = 60;
+/// it one behind; its name is not synced, so that a power cut takes up to half a minute, in which a busy
+/// node signs some ten a second.
+const BEHIND: u64 = 300;
 
 #[derive(Debug)]
 pub(super) struct Past {

@@ -1,10 +1,12 @@
 //! Agreements: their parties, entry and items.
 
 use super::{Checking, Subject};
+use crate::policy::pace::give_way;
 
 pub(super) fn check(checking: &mut Checking<'_>) {
     let sources = checking.sources;
     for (id, agreement) in &sources.agreements {
+        give_way();
         let subject = Subject::Agreement(id.clone());
         for (pointer, organization) in
             [("/provider", &agreement.provider), ("/consumer", &agreement.consumer)]

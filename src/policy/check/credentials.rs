@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Checking, Subject};
 use crate::domain::{Application, ApplicationId, Credential};
+use crate::policy::pace::give_way;
 
 /// Live credentials of one kind, so that they can be rotated.
 const LIVE: usize = 2;
@@ -14,6 +15,7 @@ pub(super) fn check(checking: &mut Checking<'_>) {
     for (id, organization) in &sources.organizations {
         let subject = Subject::Organization(id.clone());
         for (at, application) in organization.applications.iter().enumerate() {
+            give_way();
             let pointer = format!("/applications/{at}/credentials");
             few(checking, (&subject, &pointer), application);
             for (index, credential) in application.credentials.iter().enumerate() {

@@ -6,12 +6,14 @@ use super::{Checking, Subject, interface, law, paths};
 use crate::domain::{
     Entry, EntryId, MaskId, OpeningClass, OpeningReview, Sensitivity, SharingClass, Timestamp, Zone,
 };
+use crate::policy::pace::give_way;
 use crate::policy::rules::Profile;
 
 pub(super) fn check(checking: &mut Checking<'_>) {
     let sources = checking.sources;
     let mut codes: HashMap<&str, &EntryId> = HashMap::new();
     for (id, source) in &sources.entries {
+        give_way();
         let subject = Subject::Entry(id.clone());
         let entry = &source.entry;
         if !sources.organizations.contains_key(&id.organization()) {

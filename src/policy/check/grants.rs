@@ -7,6 +7,7 @@ use crate::domain::{
     Agreement, AgreementState, Authority, Entry, Grant, GrantState, OrganizationKind, ProfileId,
     SharingClass, Timestamp, Zone,
 };
+use crate::policy::pace::give_way;
 use crate::policy::rules::Needs;
 
 /// Longest term, in days: 24 months, the longest of them.
@@ -15,6 +16,7 @@ const LONGEST: u32 = 731;
 pub(super) fn check(checking: &mut Checking<'_>) {
     let sources = checking.sources;
     for (id, grant) in &sources.grants {
+        give_way();
         let subject = Subject::Grant(id.clone());
         parties(checking, &subject, grant);
         let entry = sources.entries.get(&grant.entry).map(|source| &source.entry);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Checking, RESERVED, Subject, law, secrets};
 use crate::domain::{Organization, OrganizationId, Zone};
+use crate::policy::pace::give_way;
 
 pub(super) fn check(checking: &mut Checking<'_>) {
     let sources = checking.sources;
@@ -11,6 +12,7 @@ pub(super) fn check(checking: &mut Checking<'_>) {
     let providers: BTreeSet<OrganizationId> =
         sources.entries.keys().map(crate::domain::EntryId::organization).collect();
     for (id, organization) in &sources.organizations {
+        give_way();
         let subject = Subject::Organization(id.clone());
         if RESERVED.contains(&id.as_str()) {
             let message = format!("`{id}` is a name the gateway itself answers to");

@@ -10,6 +10,7 @@ use super::origins::{Finding, Origins, Spot, Subject};
 use super::{Contents, FileContent};
 use crate::config::problem::Problem;
 use crate::domain::{Entry, EntryId};
+use crate::policy::pace::give_way;
 use crate::policy::{Description, EntrySource, Sources};
 
 /// Entries joined with their descriptions in an earlier reading, by their version.
@@ -33,6 +34,7 @@ pub(super) fn gather(
     let named = super::named(contents);
     let secrets = super::secrets(contents);
     for (file, content) in contents {
+        give_way();
         let file: Arc<Path> = file.as_path().into();
         let is_document = !matches!(role(&file), Role::Beside | Role::Ignored | Role::Stray(_));
         let is_secret = secrets.contains(file.as_ref());
@@ -55,6 +57,7 @@ pub(super) fn gather(
     }
     let mut next = HashMap::with_capacity(entries.len());
     for (entry, spot, content) in entries {
+        give_way();
         let source = gathering.entry(&entry, &spot, (content, contents), versions);
         next.insert(entry.id.clone(), (Arc::clone(&entry), Arc::clone(&source)));
         gathering.sources.entries.insert(entry.id.clone(), source);

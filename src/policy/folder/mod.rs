@@ -22,6 +22,7 @@ pub(crate) use self::origins::{Finding, Subject};
 use crate::config::form::FormError;
 use crate::config::problem::{self, Problem};
 use crate::domain::{Secret, Timestamp};
+use crate::policy::pace::give_way;
 use crate::policy::{KeySet, Sources};
 
 /// What each file holds, by its path under the folder.
@@ -89,6 +90,7 @@ impl Reader {
         let mut memory = HashMap::with_capacity(files.len());
         let reader = self.files();
         for (relative, meta) in files {
+            give_way();
             let stamp = Stamp::of(&meta);
             let remembered = self.memory.remove(&relative);
             let content = match remembered.filter(|content| content.stamp == Some(stamp)) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout::{Role, is_entered, role};
 use crate::config::problem::{Problem, Severity};
+use crate::policy::pace::give_way;
 
 /// The files that are read, by their path under `root`, and what is wrong with the others.
 pub(super) fn files(root: &Path) -> (Vec<(PathBuf, Metadata)>, Vec<Problem>) {
@@ -41,6 +42,7 @@ impl Walk<'_> {
     }
 
     fn meet(&mut self, relative: &Path, entry: &DirEntry) {
+        give_way();
         let role = role(relative);
         if role == Role::Ignored {
             return;

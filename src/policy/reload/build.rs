@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::watch::instant;
 use super::{Cause, Clock, Install, Refused, Shared};
 use crate::config::problem::{self, Problem};
 use crate::domain::{ProfileId, Timestamp, Zone};
 use crate::policy::Sources;
 use crate::policy::check::check;
 use crate::policy::folder::{Contents, Origins, Reader, Reading};
+use crate::policy::pace::{self, instant};
 
 /// How long the folder must be quiet.
 const QUIET: Duration = Duration::from_millis(30);
@@ -98,6 +98,7 @@ impl Builder {
     pub(super) fn run(mut self, shared: &Shared, orders: &Receiver<Order>) {
         while let Ok(order) = orders.recv() {
             let (cause, always) = gather(order, orders);
+            pace::begin();
             let outcome = self.build(shared, &cause, always);
             self.is_refused = outcome.is_err();
             if let Err(problems) = outcome {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::watch::Message;
 use crate::policy::folder::{FileReader, Stamps};
+use crate::policy::pace;
 
 /// How long it rests between two rounds.
 const REST: Duration = Duration::from_secs(4);
@@ -21,6 +22,7 @@ pub(super) fn go(files: &FileReader, watch: &Sender<Message>, ended: &Receiver<(
     }
     let mut before = Stamps::new();
     while ended.recv_timeout(REST) == Err(RecvTimeoutError::Timeout) {
+        pace::begin();
         let found = files.stamps();
         // Once for each state, since a reading may be on its way.
         let changed = found != before && !files.has_read(&found);

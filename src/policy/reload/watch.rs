@@ -16,6 +16,7 @@ use super::build::Order;
 use super::root::RootWatch;
 use super::{Cause, Shared};
 use crate::policy::folder::Stamps;
+use crate::policy::pace::instant;
 
 /// How long a writer that does not close its file is waited for.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -190,10 +191,4 @@ fn is_passed_over(relative: &Path) -> bool {
         .file_name()
         .and_then(|name| name.to_str())
         .is_none_or(|name| name.starts_with('.') || name.ends_with('~') || name.starts_with('#'))
-}
-
-/// The time that waits are measured with.
-#[expect(clippy::disallowed_methods, reason = "waits on files cannot be moved by a test's clock")]
-pub(super) fn instant() -> Instant {
-    Instant::now()
 }

@@ -33,6 +33,9 @@ const LOG_BYTES: i64 = 64 << 20;
 /// sync beside the journal.
 const LOG_PAGES: i64 = 4_000;
 
+/// Steps of SQLite between two looks at whether a call wants the core: a tenth of a millisecond's worth.
+const STRIDE: i32 = 1_000;
+
 /// Why roll-ups cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -155,6 +158,13 @@ impl Store {
             connection.execute_batch(&all).map_err(failed("make the tables of"))?;
         }
         write::prepare(&connection).map_err(failed("open"))?;
+        if care == Care::Live {
+            let give_way = || {
+                std::thread::yield_now();
+                false
+            };
+            connection.progress_handler(STRIDE, Some(give_way)).map_err(failed("open"))?;
+        }
         Ok(Self { connection, path: path.to_owned() })
     }
 

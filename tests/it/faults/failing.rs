@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Injection;
 use super::city::{Call, Town, VALUE, make_all, over_http_2};
+use crate::support::caller::Caller;
 use crate::support::city::City;
 use crate::support::eventually;
 use crate::support::records::{about, events};
@@ -15,7 +16,7 @@ const FAULT: &str = "error=EIO";
 fn a_disk_that_fails_lets_no_data_out_and_service_comes_back_by_itself() {
     let Some(strace) = tool("strace", &["strace"]) else { return };
     let city = City::start();
-    let mut caller = crate::support::caller::Caller::public(&city.shown.opening);
+    let mut caller = Caller::public(&city.shown.opening);
     let path = "/ecology/air-quality";
     assert_eq!(caller.get(path, &[]).status, 200);
 
@@ -24,6 +25,8 @@ fn a_disk_that_fails_lets_no_data_out_and_service_comes_back_by_itself() {
         assert_eq!(caller.get(path, &[]).status, 503, "data left without a record");
     }
     assert!(injection.hits() > 0, "the fault was not hit, so nothing was proved");
+    let ready = || Caller::public(&city.shown.admin).get("/readyz", &[]);
+    assert_eq!(ready().status, 503, "calls go on being sent to a node that refuses them all");
     injection.detach();
 
     let mut refused = 20;
@@ -32,6 +35,7 @@ fn a_disk_that_fails_lets_no_data_out_and_service_comes_back_by_itself() {
         refused += u64::from(answer.status == 503);
         (answer.status == 200).then_some(answer)
     });
+    assert_eq!(ready().status, 200);
     let events = events(&city.shown.records);
     assert_eq!(about(&events, "decided", answer.transaction()).len(), 1);
     assert!(events.iter().any(|event| event["event"] == "recovered" && event["cause"] == "write"));
@@ -50,7 +54,7 @@ fn a_disk_that_fails_lets_no_data_out_and_service_comes_back_by_itself() {
 fn a_file_system_that_takes_no_direct_write_is_written_through_its_cache() {
     let Some(strace) = tool("strace", &["strace"]) else { return };
     let city = City::start();
-    let mut caller = crate::support::caller::Caller::public(&city.shown.opening);
+    let mut caller = Caller::public(&city.shown.opening);
     let path = "/ecology/air-quality";
     assert_eq!(caller.get(path, &[]).status, 200);
 

@@ -1,0 +1,43 @@
+//! Building beside calls, in steps: a thread that reads a province's hundred thousand files shares its core
+//! with one that serves, and the kernel lets whoever runs go on to the end of its slice, some milliseconds,
+//! before a call that wakes has its turn.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// How long a step may take: calls that come meanwhile wait for so much.
+const STEP: Duration = Duration::from_micros(100);
+
+/// How long a build stands back. Where calls leave it no time at all, it takes its share after that, or
+/// new policies would never come into force.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+thread_local! {
+    /// When what this thread does began, and its step; none where nobody is to go first.
+    static TURN: Cell<Option<(Instant, Instant)>> = const { Cell::new(None) };
+}
+
+/// From here on this thread does something that gives way to calls.
+pub(super) fn begin() {
+    let now = instant();
+    TURN.set(Some((now, now)));
+}
+
+/// Lets others go first if the step was long enough. Called for each thing in any long loop.
+pub(crate) fn give_way() {
+    let Some((began, step)) = TURN.get() else { return };
+    let now = instant();
+    if now.saturating_duration_since(step) < STEP {
+        return;
+    }
+    if now.saturating_duration_since(began) < PATIENCE {
+        std::thread::yield_now();
+    }
+    TURN.set(Some((began, instant())));
+}
+
+/// The time that waits are measured with.
+#[expect(clippy::disallowed_methods, reason = "waits on files cannot be moved by a test's clock")]
+pub(super) fn instant() -> Instant {
+    Instant::now()
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::Offset;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ impl Timestamp {
 
     /// The start of a day in Asia/Shanghai.
     pub fn start_of(day: Date) -> Self {
-        let start = day.to_zoned(TimeZone::fixed(SHANGHAI)).map(|zoned| zoned.timestamp());
+        let start = SHANGHAI.to_timestamp(day.at(0, 0, 0, 0));
         start.map_or(Self(i64::MAX), |start| Self(start.as_millisecond()))
     }
 
@@ -52,10 +52,9 @@ impl Timestamp {
 
     /// Day and clock in Asia/Shanghai.
     pub fn local(self) -> DateTime {
-        jiff::Timestamp::from_millisecond(self.0)
-            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-            .to_zoned(TimeZone::fixed(SHANGHAI))
-            .datetime()
+        let moment =
+            jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        SHANGHAI.to_datetime(moment)
     }
 
     /// This much later, in milliseconds.

@@ -118,25 +118,28 @@ fn selected_by(head: &mut HeaderMap, target: &Target) {
 /// `RateLimit-Policy` and `RateLimit` (IETF draft-ietf-httpapi-ratelimit-headers): of the limits that
 /// the call passed, and of the one that refused it.
 pub(in crate::gateway) fn limits(head: &mut HeaderMap, trail: &Trail, refused: Option<&Left>) {
-    // One line each, which is the same as one list (RFC 9651 §4.2).
+    let (mut rules, mut lefts) = (String::with_capacity(160), String::with_capacity(160));
     for Left { policy, limit, remaining, window, reset } in trail.left().iter().chain(refused) {
-        let rule = HeaderValue::try_from(member(policy, (";q=", *limit), (";w=", *window)));
-        let left = HeaderValue::try_from(member(policy, (";r=", *remaining), (";t=", *reset)));
-        if let (Ok(rule), Ok(left)) = (rule, left) {
-            head.append(RATELIMIT_POLICY, rule);
-            head.append(RATELIMIT, left);
-        }
+        member(&mut rules, policy, (";q=", *limit), (";w=", *window));
+        member(&mut lefts, policy, (";r=", *remaining), (";t=", *reset));
+    }
+    if let (Ok(rules), Ok(lefts)) = (HeaderValue::try_from(rules), HeaderValue::try_from(lefts))
+        && !rules.is_empty()
+    {
+        head.insert(RATELIMIT_POLICY, rules);
+        head.insert(RATELIMIT, lefts);
     }
 }
 
-/// A string with two numbers for parameters (RFC 9651 §3.1).
-fn member(policy: &str, first: (&str, u64), second: (&str, u64)) -> String {
-    let mut text = String::with_capacity(64);
-    text.extend(["\"", policy, "\""]);
+/// Adds a string with two numbers for parameters to a list (RFC 9651 §3.1).
+fn member(list: &mut String, policy: &str, first: (&str, u64), second: (&str, u64)) {
+    list.push_str(if list.is_empty() { "\"" } else { ", \"" });
+    list.push_str(policy);
+    list.push('"');
     for (name, number) in [first, second] {
-        text.extend([name, itoa::Buffer::new().format(number)]);
+        list.push_str(name);
+        list.push_str(itoa::Buffer::new().format(number));
     }
-    text
 }
 
 /// The entity tag of a shaped answer: a keyed hash over the department's validator and everything

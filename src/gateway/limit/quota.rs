@@ -1,6 +1,8 @@
 //! Quotas by calendar day and month in Asia/Shanghai. They count durable allowed records.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -129,20 +131,36 @@ fn forget_past(counters: &mut HashMap<Arc<str>, Arc<AtomicU64>, RandomState>, no
     });
 }
 
+/// A day as keys name it, such as `2026-11-23`. It is the same for all calls of a day, and writing it costs
+/// as much as looking up its counters.
+fn written(day: Date) -> Rc<str> {
+    thread_local! {
+        static LAST: RefCell<(Date, Rc<str>)> = RefCell::new((Date::default(), Rc::default()));
+    }
+    LAST.with_borrow_mut(|(last, written)| {
+        if *last != day || written.is_empty() {
+            (*last, *written) = (day, day.to_string().into());
+        }
+        Rc::clone(written)
+    })
+}
+
 /// The windows this moment lies in.
 fn windows(quota: &Quota<'_>, now: Timestamp) -> impl Iterator<Item = Window> {
     let today = now.day();
     let month = today.first_of_month();
+    let written = written(today);
+    let key = |window: &str, date: &str| ["grant:", quota.grant.as_str(), window, date].concat();
     let day = quota.per_day.map(|limit| Window {
         policy: "day",
-        key: format!("grant:{}:day:{today}", quota.grant).into(),
+        key: key(":day:", &written).into(),
         limit,
         first: today,
         next: today.tomorrow().unwrap_or(today),
     });
     let per_month = quota.per_month.map(|limit| Window {
         policy: "month",
-        key: format!("grant:{}:month:{}", quota.grant, month.strftime("%Y-%m")).into(),
+        key: key(":month:", written.get(.."2026-11".len()).unwrap_or_default()).into(),
         limit,
         first: month,
         next: month.last_of_month().tomorrow().unwrap_or(month),

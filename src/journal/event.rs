@@ -219,8 +219,12 @@ pub struct ViewSwapped {
     pub to: Arc<str>,
     /// Who or what caused it.
     pub cause: String,
-    /// Content hash of each file, by path.
+    /// Content hash of each file, by path; after another View of those only that are new or not as they
+    /// were. The whole list is archived under the hash of the View, which is taken over it.
     pub files: BTreeMap<String, String>,
+    /// Files of the View before that are in this one no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
     /// What can be called now and could not be before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gains: Vec<String>,

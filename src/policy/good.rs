@@ -85,6 +85,44 @@ pub fn store(
     durable::write(&state.join("last-good/manifest.json"), &text).map_err(written)
 }
 
+/// Keeps the list of the files that a View was made of under the View's hash, which is taken over it.
+pub fn keep_list(
+    state: &Path,
+    view: &str,
+    files: &BTreeMap<PathBuf, String>,
+) -> Result<(), GoodError> {
+    let place = list_of(state, view);
+    let folder = state.join("archive");
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder).and_then(|()| {
+        if place.exists() {
+            return Ok(());
+        }
+        let beside = place.with_extension("new");
+        write(&beside, &serde_json::to_vec(files)?)?;
+        fs::rename(&beside, &place)
+    });
+    made.map_err(|cause| GoodError::Disk { place, what: "written", cause })
+}
+
+/// The files that a View was made of; none if no list was kept.
+pub fn list(state: &Path, view: &str) -> Result<Option<BTreeMap<PathBuf, String>>, GoodError> {
+    let place = list_of(state, view);
+    match fs::read(&place) {
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(files) => Ok(Some(files)),
+            Err(_) => Err(GoodError::Damaged(place)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(GoodError::Disk { place, what: "read", cause }),
+    }
+}
+
+fn list_of(state: &Path, view: &str) -> PathBuf {
+    // Names come from records, which may have come from elsewhere.
+    let name: String = view.chars().filter(char::is_ascii_alphanumeric).collect();
+    state.join("archive").join(format!("{name}.files"))
+}
+
 /// Reads the sources of the last good copy without putting them anywhere. `folder` is where its files
 /// lay.
 pub fn load(state: &Path, folder: &Path) -> Result<Reading, GoodError> {
@@ -210,6 +248,21 @@ mod tests {
         let refused = restore(state.path(), &elsewhere, &folder.path().join("b"));
         assert!(matches!(refused, Err(GoodError::Damaged(_))), "{refused:?}");
         assert!(!folder.path().join("a").exists());
+    }
+
+    #[test]
+    fn the_list_of_a_view_is_found_by_its_hash_and_stays_in_the_archive() {
+        let state = tempfile::tempdir().unwrap();
+        let files = BTreeMap::from([(PathBuf::from("masks.yaml"), "ab".repeat(32))]);
+        assert!(list(state.path(), "00ff").unwrap().is_none());
+        keep_list(state.path(), "00ff", &files).unwrap();
+        keep_list(state.path(), "../../00aa", &files).unwrap();
+
+        assert_eq!(list(state.path(), "00ff").unwrap(), Some(files.clone()));
+        let kept = fs::read_dir(state.path().join("archive")).unwrap().count();
+        assert_eq!(kept, 2);
+        fs::write(state.path().join("archive/00ff.files"), "{").unwrap();
+        assert!(matches!(list(state.path(), "00ff"), Err(GoodError::Damaged(_))));
     }
 
     #[test]

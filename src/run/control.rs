@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::parts::{Built, Parts};
 use crate::config::Config;
@@ -49,7 +49,11 @@ impl Control {
             runtime.spawn(control::serve_socket(admin, listener));
         }
         runtime.spawn(folds(Arc::clone(&parts)));
-        runtime.spawn(hang_ups(parts, Arc::clone(&reload), Arc::clone(listening)));
+        // Heard from before the node says that it is ready: it would end one that does not listen.
+        let hang_up = runtime
+            .block_on(async { signal(SignalKind::hangup()) })
+            .context("cannot listen for SIGHUP")?;
+        runtime.spawn(hang_ups(hang_up, parts, Arc::clone(&reload), Arc::clone(listening)));
         Ok(Self { _reload: reload })
     }
 }
@@ -125,8 +129,7 @@ async fn folds(parts: Arc<Parts>) {
     }
 }
 
-async fn hang_ups(parts: Arc<Parts>, reload: Arc<Reload>, listening: Held) {
-    let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return };
+async fn hang_ups(mut hang_up: Signal, parts: Arc<Parts>, reload: Arc<Reload>, listening: Held) {
     while hang_up.recv().await.is_some() {
         tracing::info!("SIGHUP: reading policies, certificates and keys again");
         drop(parts.reload_keys());

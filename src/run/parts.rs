@@ -1,7 +1,7 @@
 //! The parts of a node, built once and handed to each other.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -26,6 +26,7 @@ use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Sid
 use crate::journal::tree::{Signer, TreeOptions};
 use crate::journal::{Clock, Event, Journal, JournalOptions, Keep, ViewSwapped};
 use crate::policy::folder::Reader;
+use crate::policy::pace::give_way;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
 use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
@@ -278,32 +279,42 @@ impl Parts {
                 .collect()
         };
         let (gains, losses) = (said(true), said(false));
-        let mut all = BTreeMap::new();
         for (zone, side) in &self.sides {
             let view = side.view();
-            let files = &view.view.files;
-            all.extend(files.iter().map(|(path, hash)| (path.clone(), hash.clone())));
+            let earlier = before.and_then(|before| before.views.get(zone));
+            let (files, removed) =
+                changed(&view.view.files, earlier.map(|earlier| &earlier.view.files));
             self.journal.keep(&Event::ViewSwapped(ViewSwapped {
                 time: now,
                 zone: *zone,
-                from: before
-                    .and_then(|before| before.views.get(zone))
-                    .map(|before| Arc::clone(&before.view.hash)),
+                from: earlier.map(|earlier| Arc::clone(&earlier.view.hash)),
                 to: Arc::clone(&view.view.hash),
                 cause: cause.to_owned(),
-                files: files
-                    .iter()
-                    .map(|(path, hash)| (path.display().to_string(), hash.clone()))
-                    .collect(),
+                files,
+                removed,
                 gains: gains.clone(),
                 losses: losses.clone(),
             }));
             self.metrics.view_in_force(*zone, view.view.generation, now);
             tracing::info!(%zone, generation = view.view.generation, cause, "a View is in force");
         }
+        self.archive(good);
         let profiles = self.sides.values().map(|side| side.view());
         kept::term(&self.journal, self.keep_days, profiles);
-        if let Err(error) = good::store(&self.state, good.origins.root(), &all) {
+    }
+
+    /// Keeps what the Views in force were made of.
+    fn archive(&self, good: &Good) {
+        let mut all = BTreeMap::new();
+        let mut stored = Ok(());
+        for side in self.sides.values() {
+            let view = side.view();
+            let files = &view.view.files;
+            stored = stored.and_then(|()| good::keep_list(&self.state, &view.view.hash, files));
+            all.extend(files.iter().map(|(path, hash)| (path.clone(), hash.clone())));
+        }
+        stored = stored.and_then(|()| good::store(&self.state, good.origins.root(), &all));
+        if let Err(error) = stored {
             tracing::error!(%error, "the last good copy could not be stored");
         }
     }
@@ -429,6 +440,24 @@ fn side(
         address_rate: served.address_rate,
         origins: served.origins.clone(),
     }
+}
+
+/// The files that are not as they were, all without a View before; and those that are gone. A province's
+/// hundred thousand would be a record of some ten megabytes, which every call in flight would wait for.
+fn changed(
+    files: &BTreeMap<PathBuf, String>,
+    before: Option<&BTreeMap<PathBuf, String>>,
+) -> (BTreeMap<String, String>, Vec<String>) {
+    let is_new = |(path, hash): &(&PathBuf, &String)| {
+        give_way();
+        before.and_then(|before| before.get(*path)) != Some(*hash)
+    };
+    let named = |path: &Path| path.display().to_string();
+    let new = files.iter().filter(is_new);
+    let new = new.map(|(path, hash)| (named(path), hash.clone())).collect();
+    let gone = before.into_iter().flat_map(BTreeMap::keys);
+    let gone = gone.filter(|path| !files.contains_key(*path));
+    (new, gone.map(|path| named(path)).collect())
 }
 
 fn journal_options(

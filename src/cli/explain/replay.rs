@@ -4,6 +4,7 @@
 //! Values are not on record, so checks of values (scope, case number, network, rates) cannot be made
 //! again: their verdicts are taken from the record, and named.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -79,13 +80,14 @@ pub(super) fn run(
     };
     let swapped = find::view(records, &call, hash)?;
     let scratch = Scratch::new()?;
-    let view = restored(state, &swapped, profile, (decided, &scratch.0))?;
+    let files = files_of(state, &swapped)?;
+    let view = restored(state, (&swapped, &files), profile, (decided, &scratch.0))?;
     writeln!(
         out,
         "the View of {} ({}), made again of {} archived files",
         swapped.time,
         swapped.cause,
-        swapped.files.len()
+        files.len()
     )?;
     writeln!(out, "at {}, zone {}, profile {profile}", decided.time, decided.zone)?;
     let again = again(&view, decided)?;
@@ -116,15 +118,30 @@ fn recorded(decided: &Decided) -> String {
     format!("{} {who} → {what}: {}{grant}", decided.zone, decided.outcome)
 }
 
+/// The files of a View: its list in the archive, or the record's own if it names them all.
+fn files_of(state: &Path, swapped: &ViewSwapped) -> anyhow::Result<BTreeMap<PathBuf, String>> {
+    match good::list(state, &swapped.to)? {
+        Some(files) => Ok(files),
+        None if swapped.from.is_none() => {
+            let files = swapped.files.iter();
+            Ok(files.map(|(path, hash)| (PathBuf::from(path), hash.clone())).collect())
+        }
+        None => bail!(
+            "the archive in {} does not hold the list of files of the View {}; is it of another node?",
+            state.display(),
+            swapped.to
+        ),
+    }
+}
+
 /// The View as it was, from the archive.
 fn restored(
     state: &Path,
-    swapped: &ViewSwapped,
+    (swapped, files): (&ViewSwapped, &BTreeMap<PathBuf, String>),
     profile: ProfileId,
     (decided, folder): (&Decided, &Path),
 ) -> anyhow::Result<PreparedView> {
-    let files = swapped.files.iter().map(|(path, hash)| (PathBuf::from(path), hash.clone()));
-    good::restore(state, &files.collect(), folder)
+    good::restore(state, files, folder)
         .context("the policies that were in force cannot be put back")?;
     let view = view(folder, (decided.zone, profile), decided.time)?;
     if view.view.hash != swapped.to {

@@ -112,8 +112,13 @@ impl Ledger {
                         self.files.insert(path.clone(), (hash.clone(), swapped.time));
                     }
                 }
-                // Each zone's View holds all files; what is in none of them is gone.
-                self.files.retain(|path, _| swapped.files.contains_key(path));
+                if swapped.from.is_none() {
+                    // The first View of a run holds all files; what is not in it is gone.
+                    self.files.retain(|path, _| swapped.files.contains_key(path));
+                }
+                for path in &swapped.removed {
+                    self.files.remove(path);
+                }
             }
             Event::Recovered(recovered) => self.recovered(seq, recovered),
             Event::AdminWrite(write) => self.marked(write),

@@ -162,6 +162,7 @@ fn people_read_what_events_say() {
         to: "0123456789abcdef".into(),
         cause: "signal".to_owned(),
         files: BTreeMap::new(),
+        removed: Vec::new(),
         gains: vec!["one".to_owned()],
         losses: Vec::new(),
     }));

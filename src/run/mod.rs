@@ -1,5 +1,7 @@
 //! Builds the parts, hands them to each other, starts listeners, drains on stop.
 
+mod announce;
+
 mod control;
 
 mod figures;

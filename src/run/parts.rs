@@ -1,7 +1,7 @@
 //! The parts of a node, built once and handed to each other.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -11,6 +11,7 @@ use prometheus::Registry;
 use tokio::runtime::Handle;
 
 use super::Options;
+use super::announce::Before;
 use super::figures::Figures;
 use super::kept;
 use super::load::{First, Loaded, RuleBook, compile, errors, files, first, key_files};
@@ -20,15 +21,14 @@ use crate::config::keys::{KeyError, KeyPurpose, Keys};
 use crate::config::problem::{BadConfiguration, Problem};
 use crate::config::{Config, ZoneConfig};
 use crate::control::{InForce, Readiness};
-use crate::domain::{Timestamp, Zone};
+use crate::domain::Zone;
 use crate::gateway::identify::KeySets;
 use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
 use crate::journal::tree::{Signer, TreeOptions};
-use crate::journal::{Clock, Event, Journal, JournalOptions, Keep, ViewSwapped};
+use crate::journal::{Clock, Journal, JournalOptions, Keep};
 use crate::policy::folder::Reader;
-use crate::policy::pace::give_way;
+use crate::policy::reload;
 use crate::policy::reload::{Announce, Cause, Freezes, Frozen, Good, Hooks, Reload};
-use crate::policy::{Change, Judged, diff, good, reload};
 use crate::shape::MaskKey;
 use crate::supervision::{
     Followed, Follower, JournalMetrics, LagMetrics, SupervisionGauges, TermMetrics, Watch,
@@ -44,7 +44,7 @@ pub(super) struct Parts {
     pub(super) registry: Registry,
     pub(super) journal: Journal,
     pub(super) journal_metrics: JournalMetrics,
-    terms: TermMetrics,
+    pub(super) terms: TermMetrics,
     pub(super) follower: OnceLock<Follower>,
     lag_metrics: LagMetrics,
     pub(super) figures: Figures,
@@ -54,24 +54,15 @@ pub(super) struct Parts {
     pub(super) watch: Arc<Watch>,
     gauges: SupervisionGauges,
     control: Handle,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     book: RuleBook,
     folder: PathBuf,
-    state: PathBuf,
+    pub(super) state: PathBuf,
     keys_folder: PathBuf,
-    keep_days: Option<u32>,
+    pub(super) keep_days: Option<u32>,
     generation: AtomicU64,
     in_force: Mutex<Good>,
 }
-
-/// What was in force before.
-struct Before {
-    good: Good,
-    views: BTreeMap<Zone, Arc<PreparedView>>,
-}
-
-/// Gains and losses of one swap that are told one by one; the rest is counted.
-const TOLD: usize = 500;
 
 /// The parts, and the watch that keeps their Views in step with the policies.
 pub(super) struct Built {
@@ -264,74 +255,6 @@ impl Parts {
         self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says which View is in force now: in the journal, the metrics and the log; and keeps its files.
-    fn announce(&self, before: Option<&Before>, good: &Good, cause: &str) {
-        let now = self.journal.clamp(self.clock.now());
-        self.terms.adopt(&good.sources);
-        self.metrics.policies_warn(good.warnings.len());
-        let changes = before.map(|before| self.changes(before, good, now)).unwrap_or_default();
-        let said = |gained| -> Vec<String> {
-            let all = changes.iter().filter(|change| change.gained == gained);
-            let more = all.clone().skip(TOLD).count();
-            all.take(TOLD)
-                .map(ToString::to_string)
-                .chain((more > 0).then(|| format!("and {more} more")))
-                .collect()
-        };
-        let (gains, losses) = (said(true), said(false));
-        for (zone, side) in &self.sides {
-            let view = side.view();
-            let earlier = before.and_then(|before| before.views.get(zone));
-            let (files, removed) =
-                changed(&view.view.files, earlier.map(|earlier| &earlier.view.files));
-            self.journal.keep(&Event::ViewSwapped(ViewSwapped {
-                time: now,
-                zone: *zone,
-                from: earlier.map(|earlier| Arc::clone(&earlier.view.hash)),
-                to: Arc::clone(&view.view.hash),
-                cause: cause.to_owned(),
-                files,
-                removed,
-                gains: gains.clone(),
-                losses: losses.clone(),
-            }));
-            self.metrics.view_in_force(*zone, view.view.generation, now);
-            tracing::info!(%zone, generation = view.view.generation, cause, "a View is in force");
-        }
-        self.archive(good);
-        let profiles = self.sides.values().map(|side| side.view());
-        kept::term(&self.journal, self.keep_days, profiles);
-    }
-
-    /// Keeps what the Views in force were made of.
-    fn archive(&self, good: &Good) {
-        let mut all = BTreeMap::new();
-        let mut stored = Ok(());
-        for side in self.sides.values() {
-            let view = side.view();
-            let files = &view.view.files;
-            stored = stored.and_then(|()| good::keep_list(&self.state, &view.view.hash, files));
-            all.extend(files.iter().map(|(path, hash)| (path.clone(), hash.clone())));
-        }
-        stored = stored.and_then(|()| good::store(&self.state, good.origins.root(), &all));
-        if let Err(error) = stored {
-            tracing::error!(%error, "the last good copy could not be stored");
-        }
-    }
-
-    /// Who gains and who loses by what is in force now.
-    fn changes(&self, before: &Before, good: &Good, now: Timestamp) -> Vec<Change> {
-        let rules =
-            |(zone, view): (&Zone, &Arc<PreparedView>)| (*zone, Arc::clone(&view.view.rules));
-        let old = before.views.iter().map(rules).collect();
-        let new = self.sides.iter().map(|(zone, side)| rules((zone, &side.view()))).collect();
-        diff(
-            Judged { sources: &before.good.sources, rules: &old },
-            Judged { sources: &good.sources, rules: &new },
-            now,
-        )
-    }
-
     fn refused(&self, problems: &[Problem]) {
         self.metrics.policies_refused(errors(problems), files(problems));
         super::load::say(problems);
@@ -440,24 +363,6 @@ fn side(
         address_rate: served.address_rate,
         origins: served.origins.clone(),
     }
-}
-
-/// The files that are not as they were, all without a View before; and those that are gone. A province's
-/// hundred thousand would be a record of some ten megabytes, which every call in flight would wait for.
-fn changed(
-    files: &BTreeMap<PathBuf, String>,
-    before: Option<&BTreeMap<PathBuf, String>>,
-) -> (BTreeMap<String, String>, Vec<String>) {
-    let is_new = |(path, hash): &(&PathBuf, &String)| {
-        give_way();
-        before.and_then(|before| before.get(*path)) != Some(*hash)
-    };
-    let named = |path: &Path| path.display().to_string();
-    let new = files.iter().filter(is_new);
-    let new = new.map(|(path, hash)| (named(path), hash.clone())).collect();
-    let gone = before.into_iter().flat_map(BTreeMap::keys);
-    let gone = gone.filter(|path| !files.contains_key(*path));
-    (new, gone.map(|path| named(path)).collect())
 }
 
 fn journal_options(

@@ -131,6 +131,47 @@ fn every_decision_of_the_demonstration_is_the_same_when_it_is_made_again() {
     assert!(!decisions(&city).iter().any(|decided| decided.to_string().contains("13900009999")));
 }
 
+#[test]
+fn after_a_change_the_record_names_what_changed_and_the_archive_all_that_was_in_force() {
+    let mut city = City::start();
+    let policies = city.shown.policies.clone();
+    let grant = policies.join("grants/g-02.yaml");
+    let text_before = fs::read_to_string(&grant).unwrap();
+    fs::write(&grant, format!("# changed\n{text_before}")).unwrap();
+    fs::remove_file(policies.join("grants/g-01.yaml")).unwrap();
+    let swap = eventually("the change of both files", Duration::from_secs(20), || {
+        let swaps = events(&city.shown.records).into_iter().filter(|e| {
+            e["event"] == "view-swapped" && e["zone"] == "sharing" && e["cause"] == "files"
+        });
+        let swaps: Vec<Value> = swaps.collect();
+        let is_told = |name: &str| {
+            swaps.iter().any(|swap| {
+                let gone = swap["removed"].as_array().into_iter().flatten();
+                swap["files"][name].is_string() || gone.into_iter().any(|path| path == name)
+            })
+        };
+        (is_told("grants/g-02.yaml") && is_told("grants/g-01.yaml")).then(|| swaps.last().cloned())
+    });
+    let named = swap.as_ref().unwrap()["files"].as_object().unwrap().len();
+    assert!(named <= 1, "{swap:?}");
+    assert_eq!(marriage(&city, "data-verification").0, 200);
+    city.interrupt();
+
+    let config = city.work().join("helan.yaml").display().to_string();
+    let last = transaction(decisions(&city).last().unwrap());
+    let output = replay(&last, &["--config", &config]);
+    assert!(output.status.success(), "{}", text(&output));
+    for file in fs::read_dir(city.work().join("state/archive")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "files") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let output = replay(&last, &["--config", &config]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("does not hold the list of files"), "{}", text(&output));
+}
+
 /// Records like those of a city, with one decision changed by a hand that can write records.
 fn forged(city: &City, folder: &Path, change: impl FnOnce(&mut Decided)) -> String {
     let all = events(&city.shown.records);

@@ -36,6 +36,8 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut S) {
 
 async fn ask_so<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut S, request: &[u8]) {
     socket.write_all(request).await.unwrap();
+    // Without it rustls may keep what the socket would not take at once.
+    socket.flush().await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"hello") {
         assert_ne!(within(socket.read_buf(&mut answer)).await.unwrap(), 0, "no answer");

@@ -122,7 +122,7 @@ fn decided(time: Timestamp, call: i64) -> Decided {
     decided.case_hash = Some(hash(call));
     decided.operator_hash = Some(hash(call % 500));
     decided.subjects = vec![hash(call)];
-    decided.articles = vec!["银川市城市数据共享开放管理办法 第十五条".into()];
+    decided.articles = ["银川市城市数据共享开放管理办法 第十五条".into()].into();
     decided
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn decided() -> Decided {
     decided.view = Some("d3d9446802a44259755d38e6d163e820".into());
     decided.path = Some("/civil-affairs/marriage".into());
     decided.parameters = vec!["cert_num".into()];
-    decided.items = ["cert_num_man", "name_man", "register_date"].map(item).to_vec();
-    decided.articles = vec!["yc-2018 §15".into(), "yc-2018 §16".into()];
+    decided.items = ["cert_num_man", "name_man", "register_date"].map(item).into();
+    decided.articles = ["yc-2018 §15".into(), "yc-2018 §16".into()].into();
     decided
 }

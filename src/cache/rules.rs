@@ -1,10 +1,7 @@
 //! What a shared cache may keep (RFC 9111 §3).
 
 use bytes::Bytes;
-use http::header::{
-    AGE, CONNECTION, CONTENT_LENGTH, DATE, EXPIRES, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{AGE, CONNECTION, CONTENT_LENGTH, DATE, EXPIRES, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::directives::{Directives, Word};
@@ -17,19 +14,22 @@ use super::vary::Selection;
 use crate::domain;
 use crate::domain::Timestamp;
 
-/// Header fields that belong to one connection, besides those that `Connection` names (§3.1).
-const OF_THE_CONNECTION: [HeaderName; 10] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    PROXY_AUTHENTICATE,
-    HeaderName::from_static("proxy-authentication-info"),
-    PROXY_AUTHORIZATION,
-    HeaderName::from_static("proxy-connection"),
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+/// Whether a header field belongs to one connection, besides those that `Connection` names (§3.1).
+fn is_of_the_connection(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authentication-info"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// What is known of a call to the department besides the answer.
 #[derive(Clone, Copy, Debug)]
@@ -206,13 +206,15 @@ pub(super) fn drop_unkept(headers: &mut HeaderMap) {
 
 /// Takes out what belongs to the connection.
 pub fn drop_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        .collect();
-    for name in named.iter().chain(&OF_THE_CONNECTION) {
+    // An answer has one or two of them: looking at what is there costs less than asking for each.
+    let mut gone: Vec<HeaderName> =
+        headers.keys().filter(|name| is_of_the_connection(name)).cloned().collect();
+    for line in headers.get_all(CONNECTION) {
+        let options = line.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        let named = options.filter(|option| !option.eq_ignore_ascii_case(b"keep-alive"));
+        gone.extend(named.filter_map(|name| HeaderName::from_bytes(name).ok()));
+    }
+    for name in gone {
         headers.remove(name);
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, HeaderName, Method, Request, header};
 use http_body_util::BodyExt as _;
 
 use crate::domain::{MatterCode, PurposeId, Timestamp};
@@ -17,8 +17,11 @@ use crate::gateway::refusal::Refusal;
 use crate::gateway::route::{Target, check_body};
 
 /// Headers of Helan's that a caller may send.
-const OURS: [&str; 5] =
-    ["helan-key", "helan-purpose", "helan-matter", "helan-operator", "helan-grant"];
+pub(super) static KEY: HeaderName = HeaderName::from_static("helan-key");
+static PURPOSE: HeaderName = HeaderName::from_static("helan-purpose");
+static MATTER: HeaderName = HeaderName::from_static("helan-matter");
+static OPERATOR: HeaderName = HeaderName::from_static("helan-operator");
+static GRANT: HeaderName = HeaderName::from_static("helan-grant");
 
 /// Longest value of `Helan-Operator` and of a case number.
 const LONGEST: usize = 128;
@@ -113,9 +116,9 @@ pub fn check(request: &Inbound) -> Result<(), Refusal> {
     })?;
     // `_` counts as `-`: CGI-like interfaces cannot tell them apart.
     let forged = request.head.headers.keys().any(|name| {
-        let name = name.as_str();
-        let rest = name.strip_prefix("helan");
-        rest.is_some_and(|rest| rest.starts_with(['-', '_'])) && !OURS.contains(&name)
+        let rest = name.as_str().strip_prefix("helan");
+        rest.is_some_and(|rest| rest.starts_with(['-', '_']))
+            && ![&KEY, &PURPOSE, &MATTER, &OPERATOR, &GRANT].contains(&name)
     });
     if forged { Err(Refusal::HeaderForged) } else { Ok(()) }
 }
@@ -123,7 +126,7 @@ pub fn check(request: &Inbound) -> Result<(), Refusal> {
 /// Reads what the caller declares in headers.
 pub fn declared(view: &PreparedView, headers: &HeaderMap) -> Result<Declared, Refusal> {
     let mut declared = Declared::default();
-    if let Some(text) = single(headers, "helan-purpose")? {
+    if let Some(text) = single(headers, &PURPOSE)? {
         declared.purpose = view.view.purpose(text).cloned();
         if declared.purpose.is_none() {
             PurposeId::parse(text)
@@ -131,18 +134,18 @@ pub fn declared(view: &PreparedView, headers: &HeaderMap) -> Result<Declared, Re
             declared.unregistered_purpose = Some(text.to_owned());
         }
     }
-    if let Some(text) = single(headers, "helan-grant")? {
+    if let Some(text) = single(headers, &GRANT)? {
         crate::domain::GrantId::parse(text)
             .map_err(|_| Refusal::HeaderNotValid { name: "Helan-Grant" })?;
         declared.grant = Some(text.to_owned());
     }
-    if let Some(text) = single(headers, "helan-operator")? {
+    if let Some(text) = single(headers, &OPERATOR)? {
         if text.is_empty() || text.len() > LONGEST {
             return Err(Refusal::HeaderNotValid { name: "Helan-Operator" });
         }
         declared.operator = Some(text.to_owned());
     }
-    if let Some(text) = single(headers, "helan-matter")? {
+    if let Some(text) = single(headers, &MATTER)? {
         matter(view, text, &mut declared)
             .ok_or(Refusal::HeaderNotValid { name: "Helan-Matter" })?;
     }
@@ -150,13 +153,17 @@ pub fn declared(view: &PreparedView, headers: &HeaderMap) -> Result<Declared, Re
 }
 
 /// A header that may stand once.
-fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &'static HeaderName,
+) -> Result<Option<&'a str>, Refusal> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
+    let not_valid = || Refusal::HeaderNotValid { name: name.as_str() };
     if values.next().is_some() {
-        return Err(Refusal::HeaderNotValid { name });
+        return Err(not_valid());
     }
-    value.to_str().map(|text| Some(text.trim())).map_err(|_| Refusal::HeaderNotValid { name })
+    value.to_str().map(|text| Some(text.trim())).map_err(|_| not_valid())
 }
 
 /// Reads `"code";case="number"` (RFC 9651, an item with one parameter).

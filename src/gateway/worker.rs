@@ -18,7 +18,7 @@ use crate::gateway::identify::{
 use crate::gateway::limit::{Bounds, Limiters, Quota, RateKey, Slot, prefix_of};
 use crate::gateway::prepare::{Prepared, PreparedView};
 use crate::gateway::record::{Recorder, Trail};
-use crate::gateway::request::{Declared, Inbound};
+use crate::gateway::request::{self, Declared, Inbound};
 use crate::gateway::route::{Target, Use};
 use crate::journal::Clock;
 use crate::net::jwks::Algorithm;
@@ -127,7 +127,7 @@ impl Worker {
         });
         let evidence = Evidence {
             authorization: headers.get_all(http::header::AUTHORIZATION),
-            helan_key: headers.get_all("helan-key"),
+            helan_key: headers.get_all(&request::KEY),
             certificate,
             zone: self.side.zone,
             now: trail.now(),

@@ -146,13 +146,13 @@ pub struct Decided {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub used: Vec<ItemName>,
     /// Items that may leave.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub items: Vec<ItemName>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub items: Arc<[ItemName]>,
     /// [`ALLOWED`] or the code of a refusal.
     pub outcome: Cow<'static, str>,
     /// The articles that decided.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub articles: Vec<Arc<str>>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub articles: Arc<[Arc<str>]>,
     /// Quotas this call used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quota: Vec<QuotaUse>,
@@ -192,9 +192,9 @@ impl Decided {
             subjects: Vec::new(),
             mode: None,
             used: Vec::new(),
-            items: Vec::new(),
+            items: Arc::default(),
             outcome: Cow::Borrowed(ALLOWED),
-            articles: Vec::new(),
+            articles: Arc::default(),
             quota: Vec::new(),
             checks: BTreeMap::new(),
         }

@@ -121,14 +121,34 @@ fn put(out: &mut Vec<u8>, piece: &str) {
 
 /// A string of JSON.
 fn text(out: &mut Vec<u8>, said: &str) {
-    // Nearly nothing that is recorded needs an escape. Without a branch a byte, this is vectorized.
-    let needs = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
-    if said.bytes().fold(0, |found, byte| found | needs(byte)) > 0 {
+    // Nearly nothing that is recorded does.
+    if needs_escape(said.as_bytes()) {
         // Writing a string to memory cannot fail.
         drop(serde_json::to_writer(out, said));
         return;
     }
     bare(out, said);
+}
+
+/// Whether a string has a control character, a quote or a backslash: eight bytes at once, which takes a
+/// third of the instructions that one by one takes.
+fn needs_escape(said: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let below = |word: u64, byte: u8| word.wrapping_sub(ONES * u64::from(byte)) & !word & HIGH;
+    let found = |bytes: &[u8; 8]| {
+        let word = u64::from_le_bytes(*bytes);
+        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        below(word, 0x20) | is(b'"') | is(b'\\')
+    };
+    match said.last_chunk() {
+        // The last eight overlap those before.
+        Some(last) => {
+            let words = said.as_chunks().0.iter();
+            words.fold(found(last), |all, word| all | found(word)) != 0
+        }
+        None => said.iter().any(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\'),
+    }
 }
 
 /// A string of JSON that by its type holds nothing to escape, such as an id.
@@ -278,8 +298,8 @@ mod tests {
             subjects: hash("5").into_iter().chain(hash("6")).collect(),
             mode: Some(Mode::Api),
             used: vec![item("id_no")],
-            items: vec![item("id_no"), item("name")],
-            articles: vec!["办法 第十五条".into()],
+            items: [item("id_no"), item("name")].into(),
+            articles: ["办法 第十五条".into()].into(),
             quota: vec![QuotaUse { key: "grant:g-1:day:2026-11-25".into(), number: u64::MAX }],
             checks: [(Cow::Borrowed("scope"), true), (Cow::Borrowed("case"), false)].into(),
             ..least()
@@ -302,7 +322,7 @@ mod tests {
         let most = Finished {
             status: Some(200),
             bytes: 1,
-            items: most().items,
+            items: most().items.to_vec(),
             masked: most().used,
             rows: Some(0),
             drift: 2,
@@ -323,6 +343,21 @@ mod tests {
             let expected = serde_json::to_string(&Event::Finished(Box::new(event))).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn any_byte_that_needs_an_escape_is_found_wherever_it_stands() {
+        for length in 1..40 {
+            for at in 0..length {
+                for byte in 0..128_u8 {
+                    let mut said = vec![b'a'; length];
+                    *said.get_mut(at).unwrap() = byte;
+                    let needs = byte < 0x20 || byte == b'"' || byte == b'\\';
+                    assert_eq!(needs_escape(&said), needs, "{byte} at {at} of {length}");
+                }
+            }
+        }
+        assert!(!needs_escape("银川市不动产登记 0x7f\u{7f}".as_bytes()));
     }
 
     #[test]

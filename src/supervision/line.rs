@@ -266,7 +266,7 @@ mod tests {
         decided.operator_hash = Some(hash("k-1"));
         decided.subjects = vec![hash("s-1"), hash("s-\"2")];
         decided.used = items(&["id_no"]);
-        decided.items = items(&["name", "age"]);
+        decided.items = items(&["name", "age"]).into();
         decided.checks = [("network".into(), true)].into();
         let mut finished = journal::Finished::new(&decided, time.plus_millis(3), "answered");
         finished.status = Some(200);

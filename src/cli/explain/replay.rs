@@ -250,7 +250,7 @@ fn differences(judged: Judged, decided: &Decided, again: &Again) -> Vec<String> 
         found.push(format!("the grant: {} then, {} now", or_none(then), or_none(grant)));
     }
     let now: Vec<_> = articles.iter().map(|citation| Arc::clone(&citation.cited)).collect();
-    if now != decided.articles {
+    if *now != *decided.articles {
         let then = decided.articles.join(", ");
         found.push(format!("the articles: {then} then, {} now", now.join(", ")));
     }

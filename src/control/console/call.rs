@@ -219,7 +219,7 @@ fn articles(seen: &Seen, decided: &Decided) -> (Vec<Article>, bool) {
     let view = views.iter().find(|view| view.zone == decided.zone);
     let denial = Denial::parse(&decided.outcome);
     let mut articles: Vec<Article> = Vec::new();
-    for cited in &decided.articles {
+    for cited in decided.articles.iter() {
         if articles.iter().any(|known| *known.cited == **cited) {
             continue;
         }

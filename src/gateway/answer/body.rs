@@ -90,7 +90,7 @@ impl Body {
 
     /// Notes what shaping has let through.
     fn note(&mut self) {
-        if let (Kind::Streaming(streaming), Some(trail)) = (&self.kind, &mut self.trail) {
+        if let (Kind::Streaming(streaming), Some(trail)) = (&mut self.kind, &mut self.trail) {
             streaming.shaping.note(trail);
         }
     }

@@ -1,5 +1,6 @@
 //! Response headers: an allow-list of the department's, and what the gateway says itself.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::cache::Reserve;
@@ -118,27 +119,29 @@ fn selected_by(head: &mut HeaderMap, target: &Target) {
 /// `RateLimit-Policy` and `RateLimit` (IETF draft-ietf-httpapi-ratelimit-headers): of the limits that
 /// the call passed, and of the one that refused it.
 pub(in crate::gateway) fn limits(head: &mut HeaderMap, trail: &Trail, refused: Option<&Left>) {
-    let (mut rules, mut lefts) = (String::with_capacity(160), String::with_capacity(160));
+    let (mut rules, mut lefts) = (Vec::with_capacity(160), Vec::with_capacity(160));
     for Left { policy, limit, remaining, window, reset } in trail.left().iter().chain(refused) {
-        member(&mut rules, policy, (";q=", *limit), (";w=", *window));
-        member(&mut lefts, policy, (";r=", *remaining), (";t=", *reset));
+        member(&mut rules, policy, (b";q=", *limit), (b";w=", *window));
+        member(&mut lefts, policy, (b";r=", *remaining), (b";t=", *reset));
     }
-    if let (Ok(rules), Ok(lefts)) = (HeaderValue::try_from(rules), HeaderValue::try_from(lefts))
-        && !rules.is_empty()
-    {
-        head.insert(RATELIMIT_POLICY, rules);
-        head.insert(RATELIMIT, lefts);
+    if rules.is_empty() {
+        return;
+    }
+    for (name, list) in [(RATELIMIT_POLICY, rules), (RATELIMIT, lefts)] {
+        if let Ok(list) = HeaderValue::from_maybe_shared(Bytes::from(list)) {
+            head.insert(name, list);
+        }
     }
 }
 
 /// Adds a string with two numbers for parameters to a list (RFC 9651 §3.1).
-fn member(list: &mut String, policy: &str, first: (&str, u64), second: (&str, u64)) {
-    list.push_str(if list.is_empty() { "\"" } else { ", \"" });
-    list.push_str(policy);
-    list.push('"');
+fn member(list: &mut Vec<u8>, policy: &str, first: (&[u8], u64), second: (&[u8], u64)) {
+    list.extend_from_slice(if list.is_empty() { b"\"" } else { b", \"" });
+    list.extend_from_slice(policy.as_bytes());
+    list.push(b'"');
     for (name, number) in [first, second] {
-        list.push_str(name);
-        list.push_str(itoa::Buffer::new().format(number));
+        list.extend_from_slice(name);
+        list.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 }
 

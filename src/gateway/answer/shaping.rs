@@ -99,13 +99,14 @@ impl Shaping {
     }
 
     /// Notes what was let through so far.
-    pub(super) fn note(&self, trail: &mut Trail) {
+    pub(super) fn note(&mut self, trail: &mut Trail) {
         if let Some(personal) = &self.personal {
             trail.personal(personal.counts());
         }
-        match (&self.ended, &self.shaper) {
-            (Some(report), Some(_)) => trail.shaped(report),
-            (None, Some(shaper)) => trail.shaped(&shaper.so_far()),
+        match (&mut self.ended, &self.shaper) {
+            // Taken and not copied: nobody notes more of an answer than its end.
+            (Some(report), Some(_)) => trail.shaped(std::mem::take(report)),
+            (None, Some(shaper)) => trail.shaped(shaper.so_far()),
             (_, None) => trail.passed(&self.items),
         }
     }

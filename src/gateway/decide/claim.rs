@@ -22,10 +22,12 @@ pub struct Decision {
     pub outcome: Result<(), Denial>,
     /// The articles that decided.
     pub articles: Vec<Arc<Citation>>,
+    /// The same as records cite them.
+    pub cited: Arc<[Arc<str>]>,
     /// The next moment at which this could change.
     pub until: Timestamp,
     /// The items that may leave.
-    pub items: Vec<ItemName>,
+    pub items: Arc<[ItemName]>,
     /// The same items, and how each leaves.
     actions: Vec<(ItemName, Action)>,
     /// Whether one of them is sensitive.
@@ -195,6 +197,7 @@ fn decision(
     Decision {
         grant: written.cloned(),
         outcome,
+        cited: verdict.articles.iter().map(|article| Arc::clone(&article.cited)).collect(),
         articles: verdict.articles,
         until: verdict.until.unwrap_or(Timestamp::from_millis(i64::MAX)),
         items: actions.iter().map(|(name, _)| name.clone()).collect(),

@@ -51,7 +51,7 @@ impl Permit {
     }
 
     /// The items that may leave.
-    pub fn items(&self) -> &[ItemName] {
+    pub fn items(&self) -> &Arc<[ItemName]> {
         &self.decision.items
     }
 
@@ -63,6 +63,11 @@ impl Permit {
     /// The articles that allowed it.
     pub fn articles(&self) -> &[Arc<Citation>] {
         &self.decision.articles
+    }
+
+    /// The same as records cite them.
+    pub fn cited(&self) -> &Arc<[Arc<str>]> {
+        &self.decision.cited
     }
 
     /// What the data will be used for.

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use foldhash::fast::RandomState;
 use jiff::civil::Date;
 
 use super::{Left, Quota};
-use crate::domain::Timestamp;
+use crate::domain::{GrantId, Timestamp};
 
 /// Counters by key, such as `grant:g-002:day:2026-11-23`.
 #[derive(Debug)]
@@ -30,13 +29,78 @@ struct Use {
     counter: Arc<AtomicU64>,
 }
 
-/// One window of a quota.
+/// One window of a quota, with its moments in milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
 struct Window {
     policy: &'static str,
-    key: Arc<str>,
     limit: u64,
-    first: Date,
-    next: Date,
+    /// How much of the date names it in a key: `2026-11-23` or `2026-11`.
+    named_by: usize,
+    begins: i64,
+    ends: i64,
+}
+
+/// The day and the month that calls come in now. They are the same for all calls of a day, and working
+/// them out costs more than looking up the counters.
+#[derive(Debug)]
+struct Today {
+    day: (i64, i64),
+    month: (i64, i64),
+    /// Such as `2026-11-23`.
+    date: String,
+    /// Room in which keys are written.
+    key: String,
+}
+
+thread_local! {
+    static TODAY: RefCell<Today> = const {
+        RefCell::new(Today { day: (0, 0), month: (0, 0), date: String::new(), key: String::new() })
+    };
+}
+
+impl Today {
+    /// The windows this moment lies in.
+    fn windows(
+        &mut self,
+        quota: &Quota<'_>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = Window> + use<> {
+        if !(self.day.0..self.day.1).contains(&now.millis()) {
+            self.begin(now.day());
+        }
+        let window = |policy, limit, named_by, (begins, ends)| Window {
+            policy,
+            limit,
+            named_by,
+            begins,
+            ends,
+        };
+        let day = self.day;
+        let month = self.month;
+        let per_day = quota.per_day.map(|limit| window("day", limit, "2026-11-23".len(), day));
+        let per_month = quota.per_month.map(|limit| window("month", limit, "2026-11".len(), month));
+        per_day.into_iter().chain(per_month)
+    }
+
+    fn begin(&mut self, today: Date) {
+        let span = |first: Date, last: Date| {
+            let next = last.tomorrow().unwrap_or(last);
+            (Timestamp::start_of(first).millis(), Timestamp::start_of(next).millis())
+        };
+        self.day = span(today, today);
+        self.month = span(today.first_of_month(), today.last_of_month());
+        self.date = today.to_string();
+    }
+
+    /// The name of a window's counter.
+    fn key(&mut self, grant: &GrantId, window: &Window) -> &str {
+        self.key.clear();
+        let date = self.date.get(..window.named_by).unwrap_or(&self.date);
+        for piece in ["grant:", grant.as_str(), ":", window.policy, ":", date] {
+            self.key.push_str(piece);
+        }
+        &self.key
+    }
 }
 
 impl Taken {
@@ -71,8 +135,7 @@ impl Quotas {
     ) -> Result<(Taken, Option<Left>), (Duration, Left)> {
         let mut taken = Taken::default();
         let mut tightest: Option<Left> = None;
-        for window in windows(quota, now) {
-            let counter = self.counter(&window.key, now);
+        for (window, key, counter) in self.counters(quota, now) {
             let before = counter.try_update(Ordering::AcqRel, Ordering::Acquire, |count| {
                 (count < window.limit).then(|| count.saturating_add(1))
             });
@@ -80,44 +143,61 @@ impl Quotas {
                 taken.undo();
                 return Err(self.spent(quota, now).unwrap_or_else(|| window.spent(now)));
             };
-            let left = window.left(before.saturating_add(1), now);
+            let number = before.saturating_add(1);
+            let left = window.left(number, now);
             if tightest.is_none_or(|tightest| left.remaining < tightest.remaining) {
                 tightest = Some(left);
             }
-            taken.0.push(Use { key: window.key, number: before.saturating_add(1), counter });
+            taken.0.push(Use { key, number, counter });
         }
         Ok((taken, tightest))
     }
 
     /// The spent quota that begins anew last: before that, trying again does not help.
     fn spent(&self, quota: &Quota<'_>, now: Timestamp) -> Option<(Duration, Left)> {
-        windows(quota, now)
-            .filter(|w| self.counter(&w.key, now).load(Ordering::Acquire) >= w.limit)
-            .map(|window| window.spent(now))
+        self.counters(quota, now)
+            .filter(|(window, _, counter)| counter.load(Ordering::Acquire) >= window.limit)
+            .map(|(window, ..)| window.spent(now))
             .max_by_key(|(wait, _)| *wait)
     }
 
     /// What is left, without taking any.
     pub(super) fn left(&self, quota: &Quota<'_>, now: Timestamp) -> Option<Left> {
-        windows(quota, now)
-            .map(|window| {
-                let used = self.counter(&window.key, now).load(Ordering::Acquire);
-                window.left(used, now)
-            })
+        self.counters(quota, now)
+            .map(|(window, _, counter)| window.left(counter.load(Ordering::Acquire), now))
             .min_by_key(|left| left.remaining)
     }
 
-    fn counter(&self, key: &Arc<str>, now: Timestamp) -> Arc<AtomicU64> {
+    /// The windows of a quota, each with its counter and that one's name.
+    fn counters(
+        &self,
+        quota: &Quota<'_>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (Window, Arc<str>, Arc<AtomicU64>)> {
+        let windows = TODAY.with_borrow_mut(|today| today.windows(quota, now));
+        windows.map(move |window| {
+            let (key, counter) =
+                TODAY.with_borrow_mut(|today| self.counter(today.key(quota.grant, &window), now));
+            (window, key, counter)
+        })
+    }
+
+    fn counter(&self, key: &str, now: Timestamp) -> (Arc<str>, Arc<AtomicU64>) {
+        let of =
+            |(key, counter): (&Arc<str>, &Arc<AtomicU64>)| (Arc::clone(key), Arc::clone(counter));
         let counters = self.counters.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counter) = counters.get(key) {
-            return Arc::clone(counter);
+        if let Some(known) = counters.get_key_value(key) {
+            return of(known);
         }
         drop(counters);
         let mut counters = self.counters.write().unwrap_or_else(PoisonError::into_inner);
-        if !counters.contains_key(key) {
-            forget_past(&mut counters, now);
+        if let Some(known) = counters.get_key_value(key) {
+            return of(known);
         }
-        Arc::clone(counters.entry(Arc::clone(key)).or_default())
+        forget_past(&mut counters, now);
+        let (key, counter) = (Arc::<str>::from(key), Arc::<AtomicU64>::default());
+        counters.insert(Arc::clone(&key), Arc::clone(&counter));
+        (key, counter)
     }
 }
 
@@ -131,70 +211,31 @@ fn forget_past(counters: &mut HashMap<Arc<str>, Arc<AtomicU64>, RandomState>, no
     });
 }
 
-/// A day as keys name it, such as `2026-11-23`. It is the same for all calls of a day, and writing it costs
-/// as much as looking up its counters.
-fn written(day: Date) -> Rc<str> {
-    thread_local! {
-        static LAST: RefCell<(Date, Rc<str>)> = RefCell::new((Date::default(), Rc::default()));
-    }
-    LAST.with_borrow_mut(|(last, written)| {
-        if *last != day || written.is_empty() {
-            (*last, *written) = (day, day.to_string().into());
-        }
-        Rc::clone(written)
-    })
-}
-
-/// The windows this moment lies in.
-fn windows(quota: &Quota<'_>, now: Timestamp) -> impl Iterator<Item = Window> {
-    let today = now.day();
-    let month = today.first_of_month();
-    let written = written(today);
-    let key = |window: &str, date: &str| ["grant:", quota.grant.as_str(), window, date].concat();
-    let day = quota.per_day.map(|limit| Window {
-        policy: "day",
-        key: key(":day:", &written).into(),
-        limit,
-        first: today,
-        next: today.tomorrow().unwrap_or(today),
-    });
-    let per_month = quota.per_month.map(|limit| Window {
-        policy: "month",
-        key: key(":month:", written.get(.."2026-11".len()).unwrap_or_default()).into(),
-        limit,
-        first: month,
-        next: month.last_of_month().tomorrow().unwrap_or(month),
-    });
-    day.into_iter().chain(per_month)
-}
-
 impl Window {
     fn spent(&self, now: Timestamp) -> (Duration, Left) {
-        (until(self.next, now), self.left(self.limit, now))
+        (self.until_next(now), self.left(self.limit, now))
     }
 
     fn left(&self, used: u64, now: Timestamp) -> Left {
-        let span =
-            Timestamp::start_of(self.next).millis() - Timestamp::start_of(self.first).millis();
+        let span = self.ends.saturating_sub(self.begins);
         Left {
             policy: self.policy,
             limit: self.limit,
             remaining: self.limit.saturating_sub(used),
             window: u64::try_from(span / 1000).unwrap_or(0),
-            reset: super::whole_seconds(until(self.next, now)),
+            reset: super::whole_seconds(self.until_next(now)),
         }
     }
-}
 
-fn until(next: Date, now: Timestamp) -> Duration {
-    let millis = Timestamp::start_of(next).millis().saturating_sub(now.millis());
-    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    fn until_next(&self, now: Timestamp) -> Duration {
+        let millis = self.ends.saturating_sub(now.millis());
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::GrantId;
 
     fn quota(grant: &GrantId) -> Quota<'_> {
         Quota { grant, per_day: Some(3), per_month: Some(5) }
@@ -245,7 +286,7 @@ mod tests {
         assert_eq!((left.policy, wait.as_secs()), ("month", 7 * 86_400));
         // What the month refused was not taken from the day.
         assert_eq!(
-            quotas.counter(&"grant:g-1:day:2026-11-24".into(), morning).load(Ordering::Acquire),
+            quotas.counter("grant:g-1:day:2026-11-24", morning).1.load(Ordering::Acquire),
             2
         );
     }

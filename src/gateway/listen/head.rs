@@ -141,13 +141,29 @@ fn check_host(head: &Parts) -> Result<(), HeadProblem> {
     if lines.next().is_some() {
         return Err(HeadProblem::BadHost);
     }
-    // Most requests name one host in the simplest letters.
+    // Most requests name one host in the simplest letters: that is seen without taking it apart.
+    if target.is_none() && is_simple(line.as_bytes()) {
+        return Ok(());
+    }
     let host = Authority::try_from(line.as_bytes()).ok().filter(plain);
     let host = host.ok_or(HeadProblem::BadHost)?;
     match target {
         Some(target) if !same(target, &host, head.uri.scheme_str()) => Err(HeadProblem::TwoHosts),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Whether it is a name or an IPv4 address, with or without a port.
+fn is_simple(authority: &[u8]) -> bool {
+    let end = authority.iter().position(|byte| *byte == b':').unwrap_or(authority.len());
+    let (host, port) = authority.split_at(end);
+    let is_port = match port {
+        [] => true,
+        // Five digits may be too many.
+        [_, digits @ ..] => (1..5).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit),
+    };
+    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    is_port && !host.is_empty() && host.iter().all(is_host)
 }
 
 /// Whether it is a host with or without a port, and nothing more.

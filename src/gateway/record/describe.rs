@@ -93,8 +93,9 @@ impl Trail {
         if self.decided.purpose_hash.is_none() {
             self.decided.purpose = permit.purpose().cloned();
         }
-        self.decided.items = permit.items().to_vec();
-        self.decided.articles = permit.articles().iter().map(|c| Arc::clone(&c.cited)).collect();
+        // Both were put together once, with the decision.
+        self.decided.items = Arc::clone(permit.items());
+        self.decided.articles = Arc::clone(permit.cited());
         if !target.uses.is_empty() {
             self.checked("items-used", true);
         }
@@ -131,9 +132,9 @@ impl Trail {
     }
 
     /// Notes what shaping let through.
-    pub fn shaped(&mut self, report: &Report) {
-        self.finished.items.clone_from(&report.items);
-        self.finished.masked.clone_from(&report.masked_items);
+    pub fn shaped(&mut self, report: Report) {
+        self.finished.items = report.items;
+        self.finished.masked = report.masked_items;
         self.finished.rows = Some(report.rows_out);
         self.finished.drift = report.unknown.saturating_add(report.mistyped);
         self.finished.mistyped = report.mistyped;

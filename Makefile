@@ -5,7 +5,7 @@ DIR ?= demo
 PORT_BASE ?= 18080
 ARGS ?=
 
-.PHONY: demo test check build release bench compare count clean
+.PHONY: demo test check build release trained bench compare count clean
 
 ## A working city on this machine; Ctrl-C ends it.
 demo: release
@@ -21,11 +21,15 @@ build:
 release:
 	$(CARGO) build --locked --release --bin helan
 
+## A release built with a profile of its own work, for machines that carry load: target/trained/helan.
+trained:
+	@deploy/trained
+
 bench:
 	$(CARGO) bench --locked
 
 ## Helan side by side with nginx, HAProxy and Envoy; ARGS="--help" teaches.
-compare: release
+compare: trained
 	@deploy/compare $(ARGS)
 
 ## Instructions of a call beside the committed ones; ARGS=--accept commits to new ones.

@@ -45,7 +45,7 @@ use self::table::Results;
 #[command(after_help = AFTER)]
 struct Options {
     /// The program to measure: a release build.
-    #[arg(long, default_value = "target/release/helan")]
+    #[arg(long, default_value = "target/trained/helan")]
     helan: PathBuf,
     /// How often all cases run; the table shows medians.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
@@ -56,6 +56,9 @@ struct Options {
     /// Only these cases.
     #[arg(long, value_delimiter = ',', value_name = "CASE")]
     only: Vec<String>,
+    /// Only Helan, without the others beside it.
+    #[arg(long)]
+    alone: bool,
     /// Where compare.json, compare.svg and profiles go.
     #[arg(long, default_value = "target/compare")]
     out: PathBuf,
@@ -85,7 +88,7 @@ Cases:
   workers        CPU of a call with two workers and with one
 
 Example:
-  compare --helan target/release/helan --rounds 1 --only tls-h1,tls-h2
+  compare --helan target/trained/helan --rounds 1 --only tls-h1,tls-h2
   compare --helan target/release/helan --count
 It needs two cores (0 for what is measured, 1 for load and origin), h2load, nginx and curl. HAProxy
 and Envoy are left out where they are missing. Records of about 2 GiB a round are written to a folder
@@ -110,8 +113,9 @@ fn compare(options: &Options, out: &Path) -> anyhow::Result<()> {
 
     let work = tempfile::Builder::new().prefix("work-").tempdir_in(out)?;
     let (_origin, bench) = prepare(options, work.path())?;
+    let why = if options.alone { "not asked for" } else { "not installed" };
     for peer in Peer::ALL.into_iter().filter(|peer| !bench.programs.contains_key(peer)) {
-        say(&format!("left out: {} is not installed", peer.name()))?;
+        say(&format!("left out: {} is {why}", peer.name()))?;
     }
 
     let mut results = table::empty(&cases);
@@ -165,7 +169,7 @@ fn prepare(options: &Options, work: &Path) -> anyhow::Result<(Running, Bench)> {
     let origin = origin::serve(work, port)?;
     let city = city::make(&helan, work, port)?;
     let bench = Bench {
-        programs: installed(&helan),
+        programs: installed(&helan, options.alone),
         tls: Arc::new(client::tls(&city.folder.join("certs/ca.pem"))?),
         city,
         origin: port,

@@ -78,11 +78,12 @@ impl Bench {
     }
 }
 
-/// Where each program is; one that is missing is not among them.
-pub(crate) fn installed(helan: &Path) -> BTreeMap<Peer, PathBuf> {
+/// Where each program is; one that is missing is not among them, and only Helan if it is to be alone.
+pub(crate) fn installed(helan: &Path, alone: bool) -> BTreeMap<Peer, PathBuf> {
     let others = [(Peer::Nginx, "nginx"), (Peer::Haproxy, "haproxy"), (Peer::Envoy, "envoy")];
     let mut programs = BTreeMap::from([(Peer::Helan, helan.to_owned())]);
-    programs.extend(others.into_iter().filter_map(|(peer, name)| Some((peer, find(name)?))));
+    let others = others.into_iter().filter(|_| !alone);
+    programs.extend(others.filter_map(|(peer, name)| Some((peer, find(name)?))));
     programs
 }
 

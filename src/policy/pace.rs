@@ -3,6 +3,7 @@
 //! before a call that wakes has its turn.
 
 use std::cell::Cell;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// How long a step may take: calls that come meanwhile wait for so much.
@@ -34,6 +35,34 @@ pub(crate) fn give_way() {
         std::thread::yield_now();
     }
     TURN.set(Some((began, instant())));
+}
+
+/// Drops things one by one, where dropping them at once would take long.
+pub(crate) fn drop_in_steps<T>(things: impl IntoIterator<Item = T>) {
+    for thing in things {
+        drop(thing);
+        give_way();
+    }
+}
+
+/// Writes JSON in steps.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
+    let mut steps = Steps(Vec::new());
+    serde_json::to_writer(&mut steps, value)?;
+    Ok(steps.0)
+}
+
+struct Steps(Vec<u8>);
+
+impl io::Write for Steps {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        give_way();
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The time that waits are measured with.

@@ -44,3 +44,21 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
     File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_many_steps_takes_the_place_of_another_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("manifest.json");
+        let steps = [0, 1, STEP - 1, STEP, STEP + 1, 3 * STEP + 7];
+        for (round, length) in (b'a'..).zip(steps) {
+            let bytes = vec![round; length];
+            write(&path, &bytes).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), bytes, "{length}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -70,3 +70,29 @@ impl io::Write for Steps {
 pub(super) fn instant() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn json_in_steps_is_json() {
+        let files: BTreeMap<_, _> =
+            (0..1_000).map(|number| (format!("grants/\"{number}\".yaml"), number)).collect();
+        for gives_way in [false, true] {
+            if gives_way {
+                begin();
+            }
+            assert_eq!(to_json(&files).unwrap(), serde_json::to_vec(&files).unwrap());
+        }
+    }
+
+    #[test]
+    fn things_that_are_dropped_in_steps_are_dropped() {
+        let thing = std::sync::Arc::new(());
+        drop_in_steps(vec![std::sync::Arc::clone(&thing); 1_000]);
+        assert_eq!(std::sync::Arc::strong_count(&thing), 1);
+    }
+}

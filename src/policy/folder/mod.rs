@@ -211,6 +211,11 @@ fn stamps(files: &[(PathBuf, Metadata)]) -> Stamps {
     stamps
 }
 
+/// Whether they are the same.
+pub(crate) fn are_alike(one: &Stamps, other: &Stamps) -> bool {
+    one.len() == other.len() && one.iter().zip(other).inspect(|_| give_way()).all(|(a, b)| a == b)
+}
+
 fn lock(found: &Mutex<Stamps>) -> MutexGuard<'_, Stamps> {
     found.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -240,6 +245,7 @@ impl FileReader {
         let mut stamps = stamps(&files);
         // What documents name is read wherever it lies.
         for path in lock(&self.found).keys() {
+            give_way();
             if !stamps.contains_key(path)
                 && let Some(stamp) = self.stamp(path)
             {
@@ -251,9 +257,7 @@ impl FileReader {
 
     /// Whether the last reading found just this.
     pub(crate) fn has_read(&self, now: &Stamps) -> bool {
-        let found = lock(&self.found);
-        found.len() == now.len()
-            && found.iter().zip(now).inspect(|_| give_way()).all(|(a, b)| a == b)
+        are_alike(&lock(&self.found), now)
     }
 
     /// The same of every file of the rules.

@@ -1,7 +1,7 @@
 //! Every checkpoint that was signed, in order, on disk before anybody hears of it.
 //!
 //! Notes are written as records are, in whole blocks into zeros that were laid ahead. A file that grew with
-//! each note had its size and place written with it, and the journal waited for that.
+//! each note had its size and place written with it: 0.3 to 3.3 ms, in which a record could wait for the disk.
 
 use std::fs::{self, OpenOptions};
 use std::io;

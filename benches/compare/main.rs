@@ -21,6 +21,7 @@ mod province;
 mod reload;
 mod steady;
 mod table;
+mod work;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -92,7 +93,8 @@ Example:
   compare --helan target/release/helan --count
 It needs two cores (0 for what is measured, 1 for load and origin), h2load, nginx and curl. HAProxy
 and Envoy are left out where they are missing. Records of about 2 GiB a round are written to a folder
-work-… below --out, which is removed at the end; a run that is interrupted leaves it.";
+work-… below --out, which is removed at the end and on Ctrl-C. Where less than 4 GiB are free before a
+round, what earlier ones left goes first.";
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
@@ -111,7 +113,7 @@ fn compare(options: &Options, out: &Path) -> anyhow::Result<()> {
     raise_file_limit()?;
     keep_off_the_measured_core()?;
 
-    let work = tempfile::Builder::new().prefix("work-").tempdir_in(out)?;
+    let work = work::make(out)?;
     let (_origin, bench) = prepare(options, work.path())?;
     let why = if options.alone { "not asked for" } else { "not installed" };
     for peer in Peer::ALL.into_iter().filter(|peer| !bench.programs.contains_key(peer)) {
@@ -120,6 +122,11 @@ fn compare(options: &Options, out: &Path) -> anyhow::Result<()> {
 
     let mut results = table::empty(&cases);
     for number in 1..=options.rounds {
+        if work::make_room(work.path(), work::ROUND)? {
+            say(
+                "the disk is short of room: what earlier rounds left was removed, which this one may pay for",
+            )?;
+        }
         say(&format!("round {number} of {}", options.rounds))?;
         round(&bench, &cases, &mut results)?;
     }
@@ -133,7 +140,7 @@ fn compare(options: &Options, out: &Path) -> anyhow::Result<()> {
 /// It fails if a call takes more instructions than are committed.
 fn count_calls(options: &Options, out: &Path) -> anyhow::Result<ExitCode> {
     needed(&["valgrind", "vgdb", "curl", "setpriv", "timeout"])?;
-    let work = tempfile::Builder::new().prefix("work-").tempdir_in(out)?;
+    let work = work::make(out)?;
     let (_origin, bench) = prepare(options, work.path())?;
     let counted = count::count(&bench, out)?;
     let committed = Committed::read(Path::new(instructions::FILE))?;

@@ -14,7 +14,7 @@ use crate::domain::{EntryId, Format, Interface, Mode, Parameter, Zone};
 use crate::gateway::identify::{Credentials, CredentialsError};
 use crate::gateway::metrics::{EntryMetrics, Metrics};
 use crate::gateway::route;
-use crate::policy::pace::give_way;
+use crate::policy::pace::{drop_in_steps, give_way};
 use crate::policy::{EntrySource, Operation, Place, Sources, View};
 use crate::shape::{Action, Plan, PlanSpec};
 use crate::upstream::{Shared, UpstreamConfig};
@@ -167,6 +167,13 @@ impl PreparedView {
     /// The entry of this path, written `organization/entry`.
     pub fn entry(&self, id: &str) -> Option<&Arc<Prepared>> {
         self.entries.get(id)
+    }
+}
+
+/// A province's View is dropped in steps, wherever that is.
+impl Drop for PreparedView {
+    fn drop(&mut self) {
+        drop_in_steps(std::mem::take(&mut self.entries));
     }
 }
 

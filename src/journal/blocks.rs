@@ -1,7 +1,7 @@
 //! Bytes in whole blocks at addresses that a disk takes without a copy (`O_DIRECT`).
 
 /// Bytes of a block: what disks write at once, and what memory is laid out in.
-const BLOCK: usize = 4096;
+pub(super) const BLOCK: usize = 4096;
 
 /// The same, for places in a file.
 pub(super) const BLOCK_BYTES: u64 = 4096;

@@ -5,8 +5,8 @@
 //! surrounds them: zeros ahead, names in the folder, a tail that was cut.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, IoSlice};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 
-use super::blocks::{BLOCK_BYTES, Blocks};
+use super::blocks::{BLOCK, BLOCK_BYTES, Blocks};
 use super::claim::{Claim, is_at};
 use super::pack::PART;
 
@@ -45,6 +45,20 @@ impl Segment {
     fn new(file: File, path: PathBuf) -> Self {
         let direct = go_direct(&file, true).is_ok();
         Self { file, path, confirmed: 0, direct, blocks: Blocks::default() }
+    }
+
+    /// A file that goes on behind `held`, which is all that it holds. Its zeros have to be laid.
+    pub(super) fn behind(file: File, path: PathBuf, held: &[u8]) -> Self {
+        let mut segment = Self::new(file, path);
+        segment.blocks.append(held.chunks_exact(BLOCK).remainder());
+        segment.confirmed = u64::try_from(held.len()).unwrap_or(u64::MAX);
+        segment
+    }
+
+    /// Lays so many bytes of zeros behind the block that is written next, and says where they end.
+    pub(super) fn lay(&mut self, bytes: u64) -> io::Result<u64> {
+        let from = self.confirmed.next_multiple_of(BLOCK_BYTES);
+        lay(&self.file, from, bytes, &AtomicBool::new(true))
     }
 
     /// Makes `bytes` durable at the end. After an error nothing may be written to it again: what the
@@ -181,23 +195,25 @@ fn zeroed(path: &Path, bytes: u64, hurry: &AtomicBool) -> io::Result<File> {
 }
 
 fn fill(path: &Path, bytes: u64, hurry: &AtomicBool) -> io::Result<File> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut open = OpenOptions::new();
+    let file = open.read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    lay(&file, 0, bytes, hurry)?;
+    Ok(file)
+}
+
+/// Makes zeros durable from the beginning of a block on; says where they end.
+fn lay(file: &File, from: u64, bytes: u64, hurry: &AtomicBool) -> io::Result<u64> {
     let mut zeros = Blocks::default();
     zeros.append(&vec![0; CHUNK]);
-    let mut left = bytes.next_multiple_of(BLOCK_BYTES);
-    let mut direct = go_direct(&file, true).is_ok();
-    while left > 0 {
-        let length = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        match file.write_all(zeros.bytes().get(..length).unwrap_or_default()) {
-            Ok(()) => left = left.saturating_sub(u64::try_from(length).unwrap_or(u64::MAX)),
+    let end = from.saturating_add(bytes).next_multiple_of(BLOCK_BYTES);
+    let mut at = from;
+    let mut direct = go_direct(file, true).is_ok();
+    while at < end {
+        let length = usize::try_from(end.saturating_sub(at)).unwrap_or(CHUNK).min(CHUNK);
+        match file.write_all_at(zeros.bytes().get(..length).unwrap_or_default(), at) {
+            Ok(()) => at = at.saturating_add(u64::try_from(length).unwrap_or(u64::MAX)),
             Err(error) if direct && error.kind() == io::ErrorKind::InvalidInput => {
-                go_direct(&file, false)?;
+                go_direct(file, false)?;
                 direct = false;
             }
             Err(error) => return Err(error),
@@ -207,7 +223,7 @@ fn fill(path: &Path, bytes: u64, hurry: &AtomicBool) -> io::Result<File> {
         }
     }
     file.sync_all()?;
-    Ok(file)
+    Ok(end)
 }
 
 /// Makes names in a folder durable.

@@ -4,9 +4,10 @@
 //! A View is made anew from a folder that the archive's files are put back into, by the code that
 //! reads any policy folder.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::durable;
 use super::folder::{Reading, hash, is_inside, read_from};
-use super::pace::give_way;
+use super::pace::{give_way, to_json};
 
 /// Why there is no last good copy.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +45,9 @@ pub enum GoodError {
 /// What the copy is made of.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Manifest {
+struct Manifest<'a> {
     /// SHA-256 of each file, by its path under the policy folder.
-    files: BTreeMap<PathBuf, String>,
+    files: Cow<'a, BTreeMap<PathBuf, String>>,
 }
 
 /// Stores the files of a folder, which must still be as they were read, by their hashes.
@@ -80,8 +81,8 @@ pub fn store(
         let synced = File::open(&archive).and_then(|folder| Ok(rustix::fs::syncfs(folder)?));
         synced.map_err(written)?;
     }
-    let manifest = Manifest { files: files.clone() };
-    let text = serde_json::to_vec(&manifest).map_err(|error| written(error.into()))?;
+    let manifest = Manifest { files: Cow::Borrowed(files) };
+    let text = to_json(&manifest).map_err(|error| written(error.into()))?;
     durable::write(&state.join("last-good/manifest.json"), &text).map_err(written)
 }
 
@@ -98,7 +99,7 @@ pub fn keep_list(
             return Ok(());
         }
         let beside = place.with_extension("new");
-        write(&beside, &serde_json::to_vec(files)?)?;
+        write(&beside, &to_json(files)?)?;
         fs::rename(&beside, &place)
     });
     made.map_err(|cause| GoodError::Disk { place, what: "written", cause })
@@ -128,7 +129,7 @@ fn list_of(state: &Path, view: &str) -> PathBuf {
 pub fn load(state: &Path, folder: &Path) -> Result<Reading, GoodError> {
     let manifest = manifest(state)?;
     let mut files = Vec::with_capacity(manifest.files.len());
-    for (relative, sum) in manifest.files {
+    for (relative, sum) in manifest.files.into_owned() {
         if relative.components().next() != Some(Component::Normal("rules".as_ref())) {
             files.push((relative, archived(state, &sum)?));
         }
@@ -179,10 +180,10 @@ pub fn restore(
 fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(place)?;
-    file.write_all(bytes)
+    durable::write_in_steps(&mut file, bytes)
 }
 
-fn manifest(state: &Path) -> Result<Manifest, GoodError> {
+fn manifest(state: &Path) -> Result<Manifest<'static>, GoodError> {
     let place = state.join("last-good/manifest.json");
     let read = fs::read(&place).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
     read.map_err(|cause| GoodError::Disk { place, what: "read", cause })

@@ -3,6 +3,7 @@
 //! before a call that wakes has its turn.
 
 use std::cell::Cell;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// How long a step may take: calls that come meanwhile wait for so much.
@@ -36,8 +37,62 @@ pub(crate) fn give_way() {
     TURN.set(Some((began, instant())));
 }
 
+/// Drops things one by one, where dropping them at once would take long.
+pub(crate) fn drop_in_steps<T>(things: impl IntoIterator<Item = T>) {
+    for thing in things {
+        drop(thing);
+        give_way();
+    }
+}
+
+/// Writes JSON in steps.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
+    let mut steps = Steps(Vec::new());
+    serde_json::to_writer(&mut steps, value)?;
+    Ok(steps.0)
+}
+
+struct Steps(Vec<u8>);
+
+impl io::Write for Steps {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        give_way();
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The time that waits are measured with.
 #[expect(clippy::disallowed_methods, reason = "waits on files cannot be moved by a test's clock")]
 pub(super) fn instant() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn json_in_steps_is_json() {
+        let files: BTreeMap<_, _> =
+            (0..1_000).map(|number| (format!("grants/\"{number}\".yaml"), number)).collect();
+        for gives_way in [false, true] {
+            if gives_way {
+                begin();
+            }
+            assert_eq!(to_json(&files).unwrap(), serde_json::to_vec(&files).unwrap());
+        }
+    }
+
+    #[test]
+    fn things_that_are_dropped_in_steps_are_dropped() {
+        let thing = std::sync::Arc::new(());
+        drop_in_steps(vec![std::sync::Arc::clone(&thing); 1_000]);
+        assert_eq!(std::sync::Arc::strong_count(&thing), 1);
+    }
 }

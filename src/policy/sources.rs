@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::pace::drop_in_steps;
 use crate::domain::{
     Agreement, AgreementId, Entry, EntryId, Grant, GrantId, IssuerId, Mask, MaskId, MatterCode,
     NetworkId, Organization, OrganizationId, Zone,
@@ -36,6 +37,18 @@ pub struct Sources {
     /// SHA-256 in hexadecimal of every file that this was read from, by its path under the folder:
     /// documents, interface descriptions, key sets and authorities; never a secret.
     pub files: BTreeMap<PathBuf, String>,
+}
+
+impl Sources {
+    /// Drops them in steps.
+    pub(super) fn let_go(self) {
+        let Self { organizations, entries, grants, agreements, files, .. } = self;
+        drop_in_steps(organizations);
+        drop_in_steps(entries);
+        drop_in_steps(grants);
+        drop_in_steps(agreements);
+        drop_in_steps(files);
+    }
 }
 
 /// An entry and how the department's interface is described.

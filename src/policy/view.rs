@@ -1,6 +1,7 @@
 //! The immutable state a request reads, one per zone; swapped whole.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem::take;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::domain::{
     OrganizationKind, PurposeId, Zone,
 };
 
-use super::pace::give_way;
+use super::pace::{drop_in_steps, give_way};
 use super::{EntrySource, Issuer, Matter, Rules, Sources};
 
 type Map<K, V> = HashMap<K, V, RandomState>;
@@ -79,12 +80,11 @@ impl View {
             .collect();
         let (grants, by_grant) =
             if zone == Zone::Opening { (Map::default(), Map::default()) } else { written(sources) };
-        let files: BTreeMap<_, _> = sources
-            .files
-            .iter()
-            .chain(rules.files())
-            .map(|(p, h)| (p.clone(), h.clone()))
-            .collect();
+        let mut files = BTreeMap::new();
+        for (path, hash) in sources.files.iter().chain(rules.files()) {
+            give_way();
+            files.insert(path.clone(), hash.clone());
+        }
         Self {
             zone,
             generation,
@@ -170,6 +170,17 @@ impl View {
     }
 }
 
+/// A province's View is dropped in steps, wherever that is.
+impl Drop for View {
+    fn drop(&mut self) {
+        drop_in_steps(take(&mut self.files));
+        drop_in_steps(take(&mut self.entries));
+        drop_in_steps(take(&mut self.applications));
+        drop_in_steps(take(&mut self.grants));
+        drop_in_steps(take(&mut self.by_grant));
+    }
+}
+
 /// Whether this zone may know of the entry at all.
 fn belongs(zone: Zone, entry: &Entry) -> bool {
     zone != Zone::Opening
@@ -212,15 +223,19 @@ fn applications(
 
 fn purposes(sources: &Sources) -> HashSet<PurposeId, RandomState> {
     let of_entries = sources.entries.values().flat_map(|source| &source.entry.sharing.purposes);
-    let of_grants = sources.grants.values().flat_map(|grant| &grant.purposes);
+    let grants = sources.grants.values().inspect(|_| give_way());
+    let of_grants = grants.flat_map(|grant| &grant.purposes);
     of_entries.chain(of_grants).cloned().collect()
 }
 
 type Grants = Map<(OrganizationId, EntryId), Arc<[Arc<Written>]>>;
 
 fn written(sources: &Sources) -> (Grants, Map<GrantId, Arc<Written>>) {
-    let mut grouped: Map<(OrganizationId, EntryId), Vec<Arc<Written>>> = Map::default();
-    let mut by_grant = Map::default();
+    // Tables that grow move everything at once.
+    let count = sources.grants.len();
+    let mut grouped: Map<(OrganizationId, EntryId), Vec<Arc<Written>>> =
+        Map::with_capacity_and_hasher(count, RandomState::default());
+    let mut by_grant = Map::with_capacity_and_hasher(count, RandomState::default());
     for grant in sources.grants.values() {
         give_way();
         let agreement = grant.agreement.as_ref().and_then(|id| sources.agreements.get(id));
@@ -233,7 +248,8 @@ fn written(sources: &Sources) -> (Grants, Map<GrantId, Arc<Written>>) {
         let key = (grant.consumer.clone(), grant.entry.clone());
         grouped.entry(key).or_default().push(written);
     }
-    (grouped.into_iter().map(|(key, grants)| (key, grants.into())).collect(), by_grant)
+    let grouped = grouped.into_iter().inspect(|_| give_way());
+    (grouped.map(|(key, grants)| (key, grants.into())).collect(), by_grant)
 }
 
 /// A name for exactly this content, so that a record can be judged by what was in force.

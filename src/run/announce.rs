@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::kept;
 use super::parts::Parts;
@@ -18,6 +19,27 @@ pub(super) struct Before {
     pub(super) good: Good,
     pub(super) views: BTreeMap<Zone, Arc<PreparedView>>,
 }
+
+impl Before {
+    /// Drops it in steps. A call that still reads a View when its own turn comes drops it whole at its end,
+    /// and the others of its worker wait: few calls take that long.
+    pub(super) fn let_go(self) {
+        let Self { good, views } = self;
+        for view in views.into_values() {
+            for _ in 0..LOOKS {
+                if Arc::strong_count(&view) == 1 {
+                    break;
+                }
+                std::thread::sleep(BETWEEN);
+            }
+        }
+        good.let_go();
+    }
+}
+
+/// How often it is looked whether the last call has left a View, and how long between.
+const LOOKS: u32 = 100;
+const BETWEEN: Duration = Duration::from_millis(10);
 
 /// Gains and losses of one swap that are told one by one; the rest is counted.
 const TOLD: usize = 500;
@@ -70,7 +92,10 @@ impl Parts {
             let view = side.view();
             let files = &view.view.files;
             stored = stored.and_then(|()| good::keep_list(&self.state, &view.view.hash, files));
-            all.extend(files.iter().map(|(path, hash)| (path.clone(), hash.clone())));
+            for (path, hash) in files {
+                give_way();
+                all.insert(path.clone(), hash.clone());
+            }
         }
         stored = stored.and_then(|()| good::store(&self.state, good.origins.root(), &all));
         if let Err(error) = stored {
@@ -106,6 +131,6 @@ fn changed(
     let new = files.iter().filter(is_new);
     let new = new.map(|(path, hash)| (named(path), hash.clone())).collect();
     let gone = before.into_iter().flat_map(BTreeMap::keys);
-    let gone = gone.filter(|path| !files.contains_key(*path));
+    let gone = gone.inspect(|_| give_way()).filter(|path| !files.contains_key(*path));
     (new, gone.map(|path| named(path)).collect())
 }

@@ -243,6 +243,7 @@ impl Parts {
         Ok(Box::new(move || {
             parts.announce(Some(&before), &good, &cause);
             parts.metrics.policies_in_force();
+            before.let_go();
         }))
     }
 

@@ -16,6 +16,7 @@ use crate::domain::{
 };
 use crate::journal::Clock;
 use crate::policy::Sources;
+use crate::policy::pace::give_way;
 
 /// Organizations that get a label of their own; the rest share `other`.
 const WIDE: usize = 500;
@@ -134,6 +135,7 @@ fn count(number: usize) -> i64 {
 
 fn sorted(mut terms: Terms) -> Terms {
     for ends in terms.values_mut() {
+        give_way();
         ends.sort_unstable();
     }
     terms
@@ -164,6 +166,7 @@ fn stewards(sources: &Sources) -> Terms {
 fn by_organization(all: impl Iterator<Item = (OrganizationId, Term)>) -> Terms {
     let mut terms = Terms::new();
     for (organization, term) in all {
+        give_way();
         terms.entry(organization).or_default().push(term.until);
     }
     terms

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::mem::take;
 use std::sync::Arc;
 
 use aws_lc_rs::{constant_time, hmac};
@@ -15,6 +16,7 @@ use crate::domain::{
 };
 use crate::net::jwks::Algorithm;
 use crate::policy::Issuer;
+use crate::policy::pace::{drop_in_steps, give_way};
 
 type Index<K, V> = HashMap<K, V, RandomState>;
 
@@ -102,6 +104,7 @@ impl Credentials {
         }
         for organization in organizations.values() {
             for application in &organization.applications {
+                give_way();
                 builder.seat(organization, application);
             }
         }
@@ -137,6 +140,19 @@ impl Credentials {
         let shown = hmac::sign(hmac, whole);
         let fits = constant_time::verify_slices_are_equal(shown.as_ref(), digest).is_ok();
         found.filter(|_| fits).map(|found| &found.held)
+    }
+}
+
+/// Those of a province are dropped in steps.
+impl Drop for Credentials {
+    fn drop(&mut self) {
+        drop_in_steps(take(&mut self.certificates));
+        drop_in_steps(take(&mut self.names));
+        for issuer in self.issuers.values_mut() {
+            drop_in_steps(take(&mut issuer.subjects));
+        }
+        drop_in_steps(take(&mut self.keys));
+        drop_in_steps(take(&mut self.held));
     }
 }
 

@@ -1,6 +1,7 @@
 //! One call as evidence: its events, that they are in the tree, and who says so. One file, which anybody
 //! can check without the records.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use super::super::event::Event;
 use super::super::read::{Reader, Record};
 use super::checkpoint::{Checkpoint, SignedCheckpoint};
 use super::hash::{ALGORITHM, Hash};
-use super::history::{files, notes, read};
+use super::history::{Notes, files};
 use super::note::Verifier;
 use super::proof::{climb, prove};
 use super::tile::Tiles;
@@ -179,10 +180,11 @@ fn reader(records: &Path, call: Uuid) -> io::Result<Reader> {
 /// The latest checkpoint as it was signed, and how many events it covers.
 fn latest(tree: &Path) -> io::Result<Option<(String, u64)>> {
     for path in files(tree)?.iter().rev() {
-        let text = read(path)?;
-        if let Some(note) = notes(&text).0.last() {
+        let bytes = fs::read(path)?;
+        if let Some(note) = Notes::of(&bytes).all.last() {
+            let Ok(note) = str::from_utf8(note) else { return Ok(None) };
             let size = SignedCheckpoint::parse(note).map(|signed| signed.checkpoint.size);
-            return Ok(size.map(|size| ((*note).to_owned(), size)));
+            return Ok(size.map(|size| (note.to_owned(), size)));
         }
     }
     Ok(None)

@@ -162,6 +162,9 @@ impl Follower {
         self.catch_up(self.journal.committed.load(Ordering::Acquire));
         self.not_before = monotonic();
         self.look(true);
+        if let Err(error) = self.history.close() {
+            tracing::warn!(%error, "the zeros behind the last checkpoint could not be given back");
+        }
         self.onward.end();
     }
 

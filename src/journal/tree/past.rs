@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::recover::name_of;
 use super::checkpoint::SignedCheckpoint;
-use super::history::{files, notes, read};
+use super::history::{Notes, files, parse};
 use super::note::Verifier;
 use super::report::{Fault, Report};
 
@@ -39,8 +39,8 @@ impl Past {
         let files: VecDeque<_> = files(tree)?.into();
         let mut limit = 0;
         for file in files.iter().rev() {
-            let text = read(file)?;
-            let sizes = notes(&text).0.into_iter().filter_map(SignedCheckpoint::parse);
+            let bytes = fs::read(file)?;
+            let sizes = Notes::of(&bytes).all.into_iter().filter_map(parse);
             limit = sizes.map(|signed| signed.checkpoint.size).max().unwrap_or(0);
             // The newest file may have just been begun.
             if limit > 0 {
@@ -67,11 +67,10 @@ impl Past {
     pub(super) fn next(&mut self, report: &mut Report) -> io::Result<Option<SignedCheckpoint>> {
         while self.notes.is_empty() {
             let Some(path) = self.files.pop_front() else { return Ok(None) };
-            let text = read(&path)?;
-            let (found, _) = notes(&text);
-            let read: VecDeque<_> =
-                found.iter().filter_map(|note| SignedCheckpoint::parse(note)).collect();
-            if read.len() < found.len() || (found.is_empty() && !text.is_empty()) {
+            let bytes = fs::read(&path)?;
+            let notes = Notes::of(&bytes);
+            let read: VecDeque<_> = notes.all.iter().filter_map(|note| parse(note)).collect();
+            if read.len() < notes.all.len() || notes.is_damaged() {
                 report.fault(Fault::Note { file: name_of(&path) });
             }
             self.notes = read;

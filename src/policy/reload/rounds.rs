@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use super::watch::Message;
-use crate::policy::folder::{FileReader, Stamps};
+use crate::policy::folder::{FileReader, Stamps, are_alike};
 use crate::policy::pace;
 
 /// How long it rests between two rounds.
@@ -25,8 +25,8 @@ pub(super) fn go(files: &FileReader, watch: &Sender<Message>, ended: &Receiver<(
         pace::begin();
         let found = files.stamps();
         // Once for each state, since a reading may be on its way.
-        let changed = found != before && !files.has_read(&found);
-        before = found;
+        let changed = !are_alike(&found, &before) && !files.has_read(&found);
+        pace::drop_in_steps(std::mem::replace(&mut before, found));
         if watch.send(Message::Round { changed }).is_err() {
             return;
         }

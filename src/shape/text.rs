@@ -141,16 +141,21 @@ fn hex(digits: &[u8]) -> Option<(u32, &[u8])> {
     Some((number?, rest))
 }
 
-/// Writes a string of JSON.
+/// Writes a string of JSON; what needs no escape is copied at once.
 pub(super) fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            _ => out.push(byte),
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
+        let (plain, behind) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        match behind.split_first() {
+            Some((byte @ (b'"' | b'\\'), _)) => out.extend_from_slice(&[b'\\', *byte]),
+            Some((byte, _)) => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            None => {}
         }
+        rest = behind.get(1..).unwrap_or_default();
     }
+    out.extend_from_slice(rest);
     out.push(b'"');
 }
 

@@ -7,6 +7,8 @@ mod body;
 
 mod headers;
 
+mod out;
+
 mod shaping;
 
 use bytes::Bytes;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header;
 use http_body::Body as _;
 
+use super::out::Out;
 use crate::domain::{Format, ItemName, Zone};
 use crate::gateway::Refusal;
 use crate::gateway::decide::Permit;
@@ -21,8 +22,8 @@ use crate::shape::{Report, ShapeError, Shaper, Watch};
 /// Bytes out for a byte in that a department's gzip may have.
 const RATIO: u64 = 200;
 
-/// Largest part of a kept body that is shaped at once.
-const PART: usize = 64 * 1024;
+/// Largest part of a kept body that is shaped at once; framed as a chunk, four TLS records.
+const PART: usize = 64 * 1024 - 16;
 
 /// An answer before its head leaves.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(super) struct Shaping {
     shaper: Option<Shaper>,
     /// The items of a file that passes as it is.
     items: Vec<ItemName>,
-    out: Vec<u8>,
+    out: Out,
     scratch: Vec<u8>,
     left: u64,
     limited: Option<ItemName>,
@@ -86,7 +87,7 @@ impl Shaping {
             decoder,
             shaper,
             items,
-            out: Vec::new(),
+            out: Out::default(),
             scratch: Vec::new(),
             left: largest,
             limited: permit
@@ -117,7 +118,7 @@ impl Shaping {
             std::future::poll_fn(|context| self.poll_step(context)).await?;
         }
         let whole = self.ended.is_some();
-        Ok(whole.then(|| Bytes::from(std::mem::take(&mut self.out))))
+        Ok(whole.then(|| self.out.all()))
     }
 
     /// The next part of the shaped answer; none at its end.
@@ -128,10 +129,7 @@ impl Shaping {
         while self.out.is_empty() && self.ended.is_none() {
             ready!(self.poll_step(context))?;
         }
-        if self.out.is_empty() {
-            return Poll::Ready(Ok(None));
-        }
-        Poll::Ready(Ok(Some(Bytes::from(std::mem::take(&mut self.out)))))
+        Poll::Ready(Ok(self.out.next()))
     }
 
     /// Takes one part from the source, or notes its end.
@@ -160,41 +158,44 @@ impl Shaping {
             },
         };
         Poll::Ready(match part {
-            Some(part) => self.take(&part),
+            Some(part) => self.take(part),
             None => self.end(),
         })
     }
 
-    fn take(&mut self, part: &[u8]) -> Result<(), Refusal> {
+    fn take(&mut self, part: Bytes) -> Result<(), Refusal> {
         let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
         self.left = self.left.checked_sub(length).ok_or(Refusal::AnswerTooLong)?;
+        let Some(shaper) = &mut self.shaper else {
+            if let Some(personal) = &mut self.personal {
+                personal.read(&part);
+            }
+            self.out.pass(part);
+            return Ok(());
+        };
         let limited = self.limited.clone();
         let failed = |cause| failed(cause, limited.as_ref());
         let input = match &mut self.decoder {
-            None => part,
+            None => &part[..],
             Some(decoder) => {
                 self.scratch.clear();
-                decoder.push(part, &mut self.scratch).map_err(failed)?;
+                decoder.push(&part, &mut self.scratch).map_err(failed)?;
                 &self.scratch
             }
         };
-        let before = self.out.len();
-        match &mut self.shaper {
-            Some(shaper) => {
-                // Seldom more leaves than came: room for all of it at once.
-                self.out.reserve(input.len());
-                shaper.push(input, &mut self.out).map_err(failed)?;
-            }
-            None => self.out.extend_from_slice(input),
-        }
+        let made = &mut self.out.made;
+        let before = made.len();
+        // Seldom more leaves than came: room for all of it at once.
+        made.reserve(input.len());
+        shaper.push(input, made).map_err(failed)?;
         self.look(before);
         Ok(())
     }
 
-    /// Looks at what was let out since.
+    /// Looks at what was made since.
     fn look(&mut self, before: usize) {
         if let Some(personal) = &mut self.personal {
-            personal.read(self.out.get(before..).unwrap_or_default());
+            personal.read(self.out.made.get(before..).unwrap_or_default());
         }
     }
 
@@ -205,13 +206,14 @@ impl Shaping {
             self.scratch.clear();
             decoder.finish(&mut self.scratch).map_err(failed)?;
         }
-        let before = self.out.len();
+        let made = &mut self.out.made;
+        let before = made.len();
         let report = match &mut self.shaper {
             Some(shaper) => {
                 if self.decoder.is_some() {
-                    shaper.push(&self.scratch, &mut self.out).map_err(failed)?;
+                    shaper.push(&self.scratch, made).map_err(failed)?;
                 }
-                shaper.finish(&mut self.out).map_err(failed)?
+                shaper.finish(made).map_err(failed)?
             }
             None => Report::default(),
         };

@@ -1,4 +1,4 @@
-//! Accepts connections on its own thread and hands each to the worker that has the fewest.
+//! Accepts connections and hands each to the worker that has the fewest.
 //!
 //! One queue for all workers, rather than a socket each, so that a few busy HTTP/2 callers do not
 //! share one core, and so that closing a listener loses nobody who already waits in its queue.
@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
 
 use super::shared::{ListenerShared, Mishap, Place};
@@ -75,7 +77,9 @@ pub(super) async fn accept(
     workers: Vec<Worker>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let socket = match tokio::net::TcpListener::from_std(socket) {
+    #[expect(deprecated, reason = "its successor is unsafe; a listener keeps its descriptor")]
+    let watched = AsyncFd::with_interest(socket, Interest::READABLE);
+    let socket = match watched {
         Ok(socket) => socket,
         Err(error) => {
             tracing::error!(%error, listener = %listener.address, "cannot wait for connections");
@@ -86,20 +90,26 @@ pub(super) async fn accept(
         let accepted = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,
-            accepted = socket.accept() => accepted,
+            // Not by tokio's listener: the worker's own runtime is to watch the connection, and this
+            // one would watch it first, for two system calls more.
+            accepted = socket.async_io(Interest::READABLE, take) => accepted,
         };
-        // The worker's own runtime is to watch the socket.
-        match accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer))) {
+        match accepted {
             Ok((socket, peer)) => hand_over(socket, peer, &listener, &workers).await,
             Err(error) => wait_out(&error, &listener).await,
         }
     }
-    let Ok(socket) = socket.into_std() else { return };
-    while let Ok((socket, peer)) = socket.accept() {
-        if socket.set_nonblocking(true).is_ok() {
-            hand_over(socket, peer, &listener, &workers).await;
-        }
+    let socket = socket.into_inner();
+    while let Ok((socket, peer)) = take(&socket) {
+        hand_over(socket, peer, &listener, &workers).await;
     }
+}
+
+/// Takes one connection that waits.
+fn take(socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, peer) = socket.accept()?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, peer))
 }
 
 /// Most errors are of one connection that is gone already; for want of files we wait a little.

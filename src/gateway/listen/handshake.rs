@@ -22,6 +22,11 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How often, 5 ms apart, is looked for the rest of a preface; callers send it at once.
 const LOOKS: usize = 40;
 
+/// What is sealed and handed to the kernel at once, two full records. Of 16, 24, 32, 48, 64 and 132 KiB
+/// this is the cheapest for 1 MiB, by 6 to 30 %: less is more system calls, more has to wait for the
+/// kernel's pacing timer (BBR).
+const SEALED: usize = 32 * 1024;
+
 /// The TLS handshake, and what it tells.
 pub(super) async fn secure(
     socket: TcpStream,
@@ -32,11 +37,12 @@ pub(super) async fn secure(
     let accept = TlsAcceptor::from(Arc::clone(&loaded.config)).accept(socket);
     let limit = Duration::from_millis(u64::from(listener.bounds.handshake_ms));
     let stream = timeout(limit, accept).await.map_err(|_| Mishap::HandshakeSlow)?;
-    let stream = stream.map_err(|error| {
+    let mut stream = stream.map_err(|error| {
         tracing::debug!(%error, listener = %listener.address, "a TLS handshake failed");
         Mishap::HandshakeFailed
     })?;
-    let (_, session) = stream.get_ref();
+    let (_, session) = stream.get_mut();
+    session.set_buffer_limit(Some(SEALED));
     let certificate = match session.peer_certificates() {
         Some(chain) => {
             let certificate = ClientCertificate::read(chain).ok_or(Mishap::HandshakeFailed)?;

@@ -1,7 +1,8 @@
 //! Accepts connections, bounds what each may use, and ends them gracefully.
 //!
-//! One thread accepts; each worker thread runs its own runtime and serves what it is handed. What is
-//! refused before a request exists is counted here, because no record could name it.
+//! One thread accepts, or the worker if there is only one; each worker thread runs its own runtime
+//! and serves what it is handed. What is refused before a request exists is counted here, because no
+//! record could name it.
 
 mod accept;
 mod body;

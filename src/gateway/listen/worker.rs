@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use futures_util::future::BoxFuture;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
@@ -14,11 +15,12 @@ use super::io::scratch;
 use super::serve::{Tools, serve};
 use super::start::Workers;
 
-/// Starts worker `number`; it serves until told to end, and then cuts what is left.
+/// Starts worker `number`; it serves until told to end, and then cuts what is left. What is to be done
+/// beside serving is done on its thread, too.
 pub(super) fn spawn<B: Answer>(
     number: usize,
     workers: &Workers<B>,
-    arrivals: mpsc::Receiver<Arrival>,
+    (arrivals, beside): (mpsc::Receiver<Arrival>, Option<BoxFuture<'static, ()>>),
     end: watch::Receiver<bool>,
 ) -> io::Result<JoinHandle<()>> {
     let make = Arc::clone(&workers.make);
@@ -27,6 +29,7 @@ pub(super) fn spawn<B: Answer>(
             Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         match runtime {
             Ok(runtime) => runtime.block_on(async move {
+                drop(beside.map(tokio::spawn));
                 let tools = Tools { handler: make(number), scratch: scratch() };
                 work(arrivals, end, Rc::new(tools)).await;
             }),

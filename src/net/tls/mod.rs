@@ -10,6 +10,7 @@ mod validity;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use rustls::CipherSuite::TLS13_AES_128_GCM_SHA256;
 use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
@@ -141,7 +142,12 @@ impl Loaded {
             path: files.certificate.clone(),
             cause: Box::new(cause),
         };
-        let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        let mut provider = default_provider();
+        // Every TLS 1.3 has this one (RFC 8446 §9.1), but most callers name AES-256 before it. That comes
+        // with SHA-384, which few processors have instructions for: 9 % of the CPU of a new connection,
+        // where SHA-256 takes 2 %. Who wants AES-256 offers nothing else.
+        provider.cipher_suites.sort_by_key(|suite| suite.suite() != TLS13_AES_128_GCM_SHA256);
+        let builder = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(unusable)?;
         let builder = match &trust.verifier {
@@ -151,6 +157,7 @@ impl Loaded {
         let ends = material.chain.first().and_then(|own| ends_at(own));
         let mut config =
             builder.with_single_cert(material.chain, material.key).map_err(unusable)?;
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = Arc::clone(&trust.ticketer);
         // One will do: a consumer that opens many connections is given one with each.

@@ -6,8 +6,9 @@ use http_body::SizeHint;
 use super::chunked::Chunked;
 use super::error::Http1Error;
 
-/// The largest part that is passed on at once.
-const PART: usize = 64 * 1024;
+/// The largest part that is passed on at once. With what frames a chunk (`fff0`, two line ends) it just
+/// fills four TLS records; 64 KiB would leave 9 bytes for one more, and for a system call.
+pub(super) const PART: usize = 64 * 1024 - 16;
 
 /// What is still to come of a body.
 #[derive(Debug)]

@@ -5,13 +5,15 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::body::PART;
 
 /// How much is read at once, and what an idle connection keeps.
 const STEP: usize = 8 * 1024;
-/// The same within a long body.
-const LONG_STEP: usize = 64 * 1024;
+/// The same within a long body: what is passed on at once, so that nothing is left over.
+const LONG_STEP: usize = PART;
 
 /// The read buffer of a connection. Heads and parts of bodies are split off it, not copied; once they
 /// are gone, their room is used again.
@@ -42,8 +44,10 @@ impl Inbox {
             self.bytes.reserve(step);
             self.grown |= step > STEP || self.bytes.len() > STEP;
         }
-        let room = self.room();
-        let count = ready!(pin!(stream.read_buf(&mut self.bytes)).poll(cx))?;
+        // There may be more room than was asked for.
+        let room = self.room().min(LONG_STEP);
+        let mut to = (&mut self.bytes).limit(room);
+        let count = ready!(pin!(stream.read_buf(&mut to)).poll(cx))?;
         self.filled = count == room;
         Poll::Ready(Ok(count))
     }

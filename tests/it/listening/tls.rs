@@ -56,6 +56,9 @@ async fn both_protocols_are_agreed_on_and_the_callers_certificate_is_known() {
         assert_eq!(session.alpn_protocol(), Some(alpn));
         let group = session.negotiated_key_exchange_group().unwrap().name();
         assert_eq!(group, rustls::NamedGroup::X25519MLKEM768);
+        // The client names AES-256 before it.
+        let suite = session.negotiated_cipher_suite().unwrap().suite();
+        assert_eq!(suite, rustls::CipherSuite::TLS13_AES_128_GCM_SHA256);
         let mut client = Client::new(stream, http2).await;
         let who = client.get("/who").await.unwrap().1;
         assert!(who.ends_with("Some(\"tax.example\")"), "{who}");

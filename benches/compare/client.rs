@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use rustls::CipherSuite::TLS13_AES_128_GCM_SHA256;
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
@@ -29,10 +30,12 @@ pub(crate) struct Client {
 /// How it speaks TLS: every handshake is a full one, and with a key exchange that all peers have.
 /// Helan would do a hybrid one with ML-KEM, which costs more.
 pub(crate) fn tls(authority: &Path) -> anyhow::Result<ClientConfig> {
-    let provider = CryptoProvider {
+    let mut provider = CryptoProvider {
         kx_groups: vec![aws_lc_rs::kx_group::X25519],
         ..aws_lc_rs::default_provider()
     };
+    // Named first, as h2load does, so that all agree on it.
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != TLS13_AES_128_GCM_SHA256);
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority)?)?;
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))

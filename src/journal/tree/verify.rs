@@ -183,12 +183,16 @@ impl Walk {
             None => self.report.fault(Fault::Missing { first, last }),
         }
         while self.tree.size() < last {
-            // Without a hash nothing behind this can be compared any more.
-            let hash = self.known()?.unwrap_or_else(|| {
-                self.is_off = true;
-                Hash::empty()
-            });
-            self.push(hash)?;
+            match self.known()? {
+                Some(hash) => self.push(hash)?,
+                // Without a hash nothing behind this can be compared any more. The rest is passed over at
+                // once: the number behind a gap may be one that somebody made up.
+                None => {
+                    self.is_off = true;
+                    self.tree = Growing::from_edges(last, Vec::new());
+                    self.meet_checkpoints()?;
+                }
+            }
         }
         Ok(())
     }
@@ -216,12 +220,17 @@ impl Walk {
                 self.report.fault(Fault::Tile { level, index, first, last });
             }
         }
+        self.meet_checkpoints()
+    }
+
+    /// Compares the checkpoints that were reached.
+    fn meet_checkpoints(&mut self) -> io::Result<()> {
         let size = self.tree.size();
         while let Some(next) = self.next.take_if(|next| next.checkpoint.size <= size) {
             self.compare(&next, false);
             self.next = self.past.next(&mut self.report)?;
         }
-        if let Some(since) = self.since.take_if(|since| since.checkpoint.size == size) {
+        if let Some(since) = self.since.take_if(|since| since.checkpoint.size <= size) {
             self.compare(&since, true);
         }
         Ok(())

@@ -33,15 +33,17 @@ impl Injection {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let status = format!("/proc/{}/status", city.pid());
-        eventually("strace's hold", Duration::from_secs(10), || {
-            let text = fs::read_to_string(&status).unwrap();
-            text.lines()
-                .any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
-                .then_some(())
+        // It takes hold of one thread after the other, and any of them may be the journal's.
+        let threads = format!("/proc/{}/task", city.pid());
+        eventually("strace's hold of every thread", Duration::from_secs(30), || {
+            let threads = fs::read_dir(&threads).unwrap();
+            let is_held = |status: PathBuf| {
+                // A thread may end just now.
+                let Ok(text) = fs::read_to_string(status) else { return true };
+                text.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+            };
+            threads.map(|thread| thread.unwrap().path().join("status")).all(is_held).then_some(())
         });
-        // It takes hold of one thread after the other.
-        std::thread::sleep(Duration::from_millis(500));
         Self { child, log }
     }
 

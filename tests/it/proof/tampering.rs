@@ -123,6 +123,18 @@ const CASES: &[Case] = &[
         &["does not agree with them: something in events 1 to"],
     ),
     (
+        "an event of a number that nobody counted to",
+        |folder| {
+            let last = segments(folder).pop().unwrap();
+            let forged = "00000000 {\"seq\":9000000000000000000,\"event\":\"decided\"}";
+            let mut line = forged.as_bytes().to_vec();
+            seal(&mut line);
+            let text = [fs::read(&last).unwrap(), line, b"\n".to_vec()].concat();
+            fs::write(&last, text).unwrap();
+        },
+        &["events 6009 to 8999999999999999999 are missing"],
+    ),
+    (
         "a whole segment removed",
         |folder| fs::remove_file(&segments(folder)[2]).unwrap(),
         &["are missing"],

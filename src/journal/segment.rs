@@ -203,13 +203,15 @@ fn fill(path: &Path, bytes: u64, hurry: &AtomicBool) -> io::Result<File> {
 
 /// Makes zeros durable from the beginning of a block on; says where they end.
 fn lay(file: &File, from: u64, bytes: u64, hurry: &AtomicBool) -> io::Result<u64> {
-    let mut zeros = Blocks::default();
-    zeros.append(&vec![0; CHUNK]);
     let end = from.saturating_add(bytes).next_multiple_of(BLOCK_BYTES);
+    // No more than is laid: a thread that lays a little now and then would hold on to the rest.
+    let most = usize::try_from(end.saturating_sub(from)).unwrap_or(CHUNK).min(CHUNK);
+    let mut zeros = Blocks::default();
+    zeros.append(&vec![0; most]);
     let mut at = from;
     let mut direct = go_direct(file, true).is_ok();
     while at < end {
-        let length = usize::try_from(end.saturating_sub(at)).unwrap_or(CHUNK).min(CHUNK);
+        let length = usize::try_from(end.saturating_sub(at)).unwrap_or(most).min(most);
         match file.write_all_at(zeros.bytes().get(..length).unwrap_or_default(), at) {
             Ok(()) => at = at.saturating_add(u64::try_from(length).unwrap_or(u64::MAX)),
             Err(error) if direct && error.kind() == io::ErrorKind::InvalidInput => {

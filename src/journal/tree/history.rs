@@ -16,8 +16,8 @@ use super::checkpoint::SignedCheckpoint;
 /// Checkpoints in one file.
 const IN_A_FILE: u32 = 10_000;
 
-/// Bytes laid ahead at a time: a thousand checkpoints, some nine minutes of the busiest node.
-const AHEAD: u64 = 256 << 10;
+/// Bytes laid ahead at a time: some 250 checkpoints, two minutes of the busiest node.
+const AHEAD: u64 = 64 << 10;
 
 /// What stands between notes.
 const BETWEEN: &[u8] = b"\n\n";

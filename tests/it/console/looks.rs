@@ -194,7 +194,12 @@ fn security_confirms_a_finding_and_audit_only_reads_it() {
     let finding = finding.as_str().unwrap();
     browser.open(&desk.at(finding));
     browser.fill("#note-confirm", "seen in the records");
+    // Who opens another page before the form is answered takes it back.
+    browser.run("window.isBefore = true");
     browser.click("form[action$='/confirm'] button");
+    eventually("the answer to the form", Duration::from_secs(15), || {
+        browser.run("return window.isBefore ?? null").is_null().then_some(())
+    });
     eventually("the state", Duration::from_secs(15), || {
         browser.open(&desk.at(finding));
         browser.text("main .state").contains("confirmed").then_some(())

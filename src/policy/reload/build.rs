@@ -54,9 +54,7 @@ impl Good {
             contents: Arc::new(reading.contents),
         })
     }
-}
 
-impl Good {
     /// Drops what nobody else holds, in steps.
     pub(crate) fn let_go(self) {
         let Self { sources, origins, warnings: _, contents } = self;

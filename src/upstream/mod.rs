@@ -89,6 +89,11 @@ impl Upstreams {
     ) -> Result<Answer, UpstreamError> {
         let to = slot.upstream();
         let pool = self.pool(to);
+        if pool.is_busy() {
+            // Calls that came together leave together: each that leaves by itself wakes the other
+            // side anew, which costs more than looking for what else came.
+            tokio::task::yield_now().await;
+        }
         // The head stays here, so that a second attempt needs no copy of it.
         let (mut head, mut body) = request.into_parts();
         let mut again = false;

@@ -92,6 +92,12 @@ impl Pool {
         Ok((link, reused))
     }
 
+    /// Whether other calls of this worker are under way here, each on a connection of its own.
+    pub(super) fn is_busy(&self) -> bool {
+        let free = self.seats.available_permits();
+        self.spoken.load(Ordering::Relaxed) == HTTP1 && free < seats(self.identity.connections)
+    }
+
     fn ready(self: &Arc<Self>) -> Option<Link> {
         if self.spoken.load(Ordering::Relaxed) != HTTP1
             && let Some(branch) = self.branch()

@@ -22,13 +22,11 @@ use std::time::{Duration, Instant};
 use helan::domain::{Budget, Zone};
 use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, QuotaUse};
+// As in the program itself.
+use mimalloc as _;
 use uuid::Uuid;
 
 use self::call::decided;
-
-/// As in the program itself.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Calls under way at once, as on so many kept connections.
 const AT_ONCE: usize = 64;

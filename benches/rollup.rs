@@ -17,12 +17,10 @@ use helan::journal::{
     ANSWERED, Clock, Decided, Finished, Journal, JournalOptions, Keep, KeyedHash, Ticket,
 };
 use helan::supervision::{Dimension, Filter, Period, Rollups, Step, rebuild};
+// As in the program itself.
+use mimalloc as _;
 use rusqlite::Connection;
 use uuid::Uuid;
-
-/// As in the program itself.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Calls on record; each has two.
 const CALLS: u64 = 500_000;

@@ -17,13 +17,11 @@ use std::time::Instant;
 use helan::domain::{Budget, Zone};
 use helan::journal::tree::{Believed, Evidence, Signer, TreeOptions, Verifier, verify};
 use helan::journal::{ANSWERED, Clock, Finished, Journal, JournalOptions, Keep, KeyedHash};
+// As in the program itself.
+use mimalloc as _;
 use uuid::Uuid;
 
 use self::call::decided;
-
-/// As in the program itself.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Calls, two events each.
 const CALLS: usize = 500_000;

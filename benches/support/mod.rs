@@ -11,11 +11,9 @@ use helan::domain::{
 use helan::gateway::{Metrics, PreparedView, Tools};
 use helan::policy::{EntrySource, Rules, Sources, View, folder};
 use helan::upstream::Shared;
+// As in the program itself.
+use mimalloc as _;
 use prometheus::Registry;
-
-/// As in the program itself.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The moment every benchmark begins: the dates of the city are written around it.
 pub(crate) fn noon() -> Timestamp {

@@ -157,13 +157,20 @@ fn check_host(head: &Parts) -> Result<(), HeadProblem> {
 fn is_simple(authority: &[u8]) -> bool {
     let end = authority.iter().position(|byte| *byte == b':').unwrap_or(authority.len());
     let (host, port) = authority.split_at(end);
-    let is_port = match port {
+    let fits = match port {
         [] => true,
-        // Five digits may be too many.
-        [_, digits @ ..] => (1..5).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit),
+        [_, digits @ ..] => is_port(digits),
     };
     let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-    is_port && !host.is_empty() && host.iter().all(is_host)
+    fits && !host.is_empty() && host.iter().all(is_host)
+}
+
+/// Whether it is a port, in five digits at most.
+fn is_port(digits: &[u8]) -> bool {
+    let number = digits.iter().try_fold(0_u32, |number, digit| {
+        digit.is_ascii_digit().then(|| number.saturating_mul(10) + u32::from(digit - b'0'))
+    });
+    (1..=5).contains(&digits.len()) && number.is_some_and(|number| number <= u16::MAX.into())
 }
 
 /// Whether it is a host with or without a port, and nothing more.
@@ -220,8 +227,11 @@ mod tests {
 
     #[test]
     fn http_1_1_needs_exactly_one_valid_host() {
-        let cases: [(Headers<'_>, &str); 11] = [
+        let cases: [(Headers<'_>, &str); 14] = [
             (&[("host", "a.example")], "fine"),
+            (&[("host", "a.example:65535")], "fine"),
+            (&[("host", "a.example:65536")], "bad-host"),
+            (&[("host", "a.example:008443")], "fine"),
             (&[("host", "a.example:8443")], "fine"),
             (&[("host", "[::1]:8443")], "fine"),
             (&[], "bad-host"),

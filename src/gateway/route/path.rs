@@ -65,6 +65,11 @@ pub fn normalize(path: &str) -> Result<Path, Refusal> {
 
 /// Decodes one segment, or refuses it.
 fn segment(raw: &str) -> Result<String, Refusal> {
+    // Most are of characters that mean nothing but themselves.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !raw.is_empty() && raw.bytes().all(is_plain) {
+        return Ok(raw.to_owned());
+    }
     check_encoding(raw)?;
     let decoded =
         percent_decode_str(raw).decode_utf8().map_err(|_| Refusal::PathAmbiguous)?.into_owned();

@@ -3,43 +3,50 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::request::Upload;
 
-/// A timer that is set again and again: moving one that is registered costs less than a new one.
+/// A timer that is set again and again, and hardly ever goes off.
+///
+/// What the runtime holds is moved only to an earlier moment: left where it is it goes off once before its
+/// time, and is then moved, in place of being moved for each call.
 #[derive(Debug, Default)]
 pub(super) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
-    set: bool,
+    due: Option<Instant>,
 }
 
 impl Timer {
     fn set(&mut self, at: Instant) {
         match &mut self.sleep {
+            Some(sleep) if sleep.deadline() <= at && !sleep.is_elapsed() => {}
             Some(sleep) => sleep.as_mut().reset(at),
             None => self.sleep = Some(Box::pin(sleep_until(at))),
         }
-        self.set = true;
+        self.due = Some(at);
     }
 
     pub(super) fn clear(&mut self) {
-        self.set = false;
+        self.due = None;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.sleep {
-            Some(sleep) if self.set => sleep.as_mut().poll(cx),
-            Some(_) | None => Poll::Pending,
+        let (Some(sleep), Some(due)) = (&mut self.sleep, self.due) else { return Poll::Pending };
+        ready!(sleep.as_mut().poll(cx));
+        if sleep.deadline() >= due {
+            return Poll::Ready(());
         }
+        sleep.as_mut().reset(due);
+        sleep.as_mut().poll(cx)
     }
 
     /// Whether `limit` has passed since this was first asked after the last [`Timer::clear`].
     pub(super) fn poll_pause(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<()> {
-        if !self.set {
+        if self.due.is_none() {
             self.set(Instant::now() + limit);
         }
         self.poll(cx)
@@ -80,5 +87,35 @@ impl Patience {
             timer.set(due);
         }
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_goes_off_when_it_was_set_to_last_and_never_before() {
+        let second = Duration::from_secs(1);
+        let mut timer = Timer::default();
+        let mut rings = async |timer: &mut Timer, at: Instant| {
+            timer.set(at);
+            poll_fn(|cx| timer.poll(cx)).await;
+            Instant::now().duration_since(at)
+        };
+        let begin = Instant::now();
+        timer.set(begin + second * 10);
+        assert!(poll_fn(|cx| Poll::Ready(timer.poll(cx))).await.is_pending());
+        timer.clear();
+
+        // Later than what the runtime holds, then earlier, then after that went off.
+        for after in [15, 5, 10] {
+            let late = rings(&mut timer, Instant::now() + second * after).await;
+            assert!(late <= Duration::from_millis(1), "{after} s: {late:?} late");
+            timer.clear();
+        }
+        assert_eq!((Instant::now() - begin).as_secs(), 30);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,6 +20,9 @@ use super::pulse::Pulse;
 
 /// Most bytes thrown away after an answer was given to a request that was not read to its end.
 const LINGER_BYTES: usize = 1 << 20;
+
+/// Most bytes of HTTP/2 that wait for what is written next.
+const HELD_BYTES: usize = 2 * 1024;
 
 /// Room into which HTTP/1 is read first, shared by the connections of a worker.
 pub(super) type Scratch = Rc<RefCell<Box<[u8]>>>;
@@ -54,6 +57,8 @@ pub(super) struct Io {
     scratch: Scratch,
     /// What was read and noted before, and is to be read again.
     ahead: Bytes,
+    /// What HTTP/2 wrote and did not flush.
+    held: BytesMut,
     closed: bool,
     thrown_away: usize,
 }
@@ -61,8 +66,8 @@ pub(super) struct Io {
 impl Io {
     pub(super) fn new(stream: Stream, conn: Arc<Conn>, pulse: Rc<Pulse>, scratch: Scratch) -> Self {
         let stream = TokioIo::new(stream);
-        let ahead = Bytes::new();
-        Self { stream, conn, pulse, scratch, ahead, closed: false, thrown_away: 0 }
+        let (ahead, held) = (Bytes::new(), BytesMut::new());
+        Self { stream, conn, pulse, scratch, ahead, held, closed: false, thrown_away: 0 }
     }
 
     /// Gives back bytes that were read and not used.
@@ -112,6 +117,38 @@ impl Io {
         Poll::Ready(Ok(()))
     }
 
+    /// Writes for HTTP/2, which writes what stands before a frame's data, then the data, then flushes:
+    /// what is small waits for that, so that both leave in one system call and as one TLS record.
+    fn poll_write_held(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.held.len().saturating_add(bytes.len()) <= HELD_BYTES {
+            self.held.extend_from_slice(bytes);
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        loop {
+            let slices = [&self.held, bytes].map(io::IoSlice::new);
+            let result = Write::poll_write_vectored(Pin::new(&mut self.stream), cx, &slices);
+            self.note(&result);
+            let count = ready!(result)?;
+            let of_held = count.min(self.held.len());
+            self.held.advance(of_held);
+            if count == 0 || count > of_held {
+                return Poll::Ready(Ok(count - of_held));
+            }
+        }
+    }
+
+    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.held.is_empty() {
+            let result = Write::poll_write(Pin::new(&mut self.stream), cx, &self.held);
+            self.note(&result);
+            match ready!(result)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.held.advance(count),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     fn note(&self, result: &Poll<io::Result<usize>>) {
         match result {
             Poll::Ready(_) => self.pulse.wrote(),
@@ -154,6 +191,9 @@ impl Write for Io {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.pulse.is_http2() {
+            return self.poll_write_held(cx, bytes);
+        }
         let result = Write::poll_write(Pin::new(&mut self.stream), cx, bytes);
         self.note(&result);
         result
@@ -169,11 +209,14 @@ impl Write for Io {
         result
     }
 
+    /// Told otherwise, h2 sends each frame of 256 bytes and more by itself; so it gathers answers below
+    /// 1 KiB, those of several calls too.
     fn is_write_vectored(&self) -> bool {
-        Write::is_write_vectored(&self.stream)
+        !self.pulse.is_http2() && Write::is_write_vectored(&self.stream)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_held(cx))?;
         let result = Write::poll_flush(Pin::new(&mut self.stream), cx);
         if result.is_pending() {
             self.pulse.cannot_write();
@@ -184,6 +227,7 @@ impl Write for Io {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.pulse.shutting();
         if !self.closed {
+            ready!(self.poll_held(cx))?;
             ready!(Write::poll_shutdown(Pin::new(&mut self.stream), cx))?;
             self.closed = true;
         }

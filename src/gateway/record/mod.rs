@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use uuid::Uuid;
 
 use crate::domain::Timestamp;
@@ -60,6 +60,8 @@ pub struct Trail {
     slot: Option<Slot>,
     entry: Option<Arc<Prepared>>,
     origin: Option<HeaderValue>,
+    /// The version of HTTP that it came by.
+    version: Version,
     /// Whether what it leaves in the journal is settled.
     closed: bool,
     /// Whether the counters know of it.
@@ -93,6 +95,7 @@ impl Trail {
             slot: None,
             entry: None,
             origin: request.head.headers.get(header::ORIGIN).cloned(),
+            version: request.head.version,
             closed: false,
             counted: false,
             blame: None,
@@ -191,8 +194,14 @@ impl Trail {
     /// Waits until `decided` is durable. No byte of data leaves before.
     pub async fn durable(&mut self) -> Result<(), Refusal> {
         let Some(ticket) = &self.ticket else { return Err(Refusal::RecordFailed) };
+        let waits = ticket.outcome().is_none();
         if ticket.durable().await.is_ok() {
             self.is_durable = true;
+            if waits && self.version == Version::HTTP_2 {
+                // One sync serves others on this connection: once all are awake, what they are answered
+                // leaves in one write.
+                tokio::task::yield_now().await;
+            }
             return Ok(());
         }
         // What is not on record did not happen: it counts toward no quota and is never finished.

@@ -82,6 +82,12 @@ async fn answer(conn: Arc<Conn>, request: Request<RequestBody>) -> Response<Body
                 say(status, problem.code())
             }
         },
+        path if path.starts_with("/letters/") => {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let count = path.trim_start_matches("/letters/").parse().unwrap_or(0);
+            let letters: String = ('a'..='z').cycle().take(count).collect();
+            say(StatusCode::OK, &letters)
+        }
         "/broken" => Response::new(chunks(3, Some(io::Error::other("the source broke")))),
         "/endless" => Response::new(chunks(usize::MAX, None)),
         "/who" => {

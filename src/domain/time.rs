@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,9 @@ impl Timestamp {
 
     /// Reads an RFC 3339 moment.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
+        if let Some(moment) = as_displayed(text) {
+            return Ok(moment);
+        }
         text.parse::<jiff::Timestamp>()
             .map(|moment| Self(moment.as_millisecond()))
             .map_err(|_| TimeError(text.to_owned()))
@@ -62,6 +65,30 @@ impl Timestamp {
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }
+}
+
+/// Reads what a [`Timestamp`] is displayed as; none if it is written otherwise. Supervision reads some four
+/// of every call.
+fn as_displayed(text: &str) -> Option<Timestamp> {
+    let (day, clock) = text.as_bytes().split_at_checked(11)?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T'] = *day else { return None };
+    let [h1, h2, b':', n1, n2, b':', s1, s2, b'.', f1, f2, f3, b'Z'] = *clock else {
+        return None;
+    };
+    let small = |digits| i8::try_from(number(digits)?).ok();
+    let nanos = i32::from(number([f1, f2, f3])?).checked_mul(1_000_000)?;
+    let date = Date::new(number([y1, y2, y3, y4])?, small([m1, m2])?, small([d1, d2])?).ok()?;
+    let time = Time::new(small([h1, h2])?, small([n1, n2])?, small([s1, s2])?, nanos).ok()?;
+    let moment = Offset::UTC.to_timestamp(date.to_datetime(time)).ok()?;
+    Some(Timestamp(moment.as_millisecond()))
+}
+
+/// The number that these digits write.
+fn number<const N: usize>(digits: [u8; N]) -> Option<i16> {
+    digits.into_iter().try_fold(0_i16, |number, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 impl fmt::Display for Timestamp {
@@ -175,7 +202,32 @@ impl JsonSchema for Term {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_moment_reads_as_it_is_displayed(
+            millis in -62_135_596_800_000..=253_402_214_400_000_i64
+        ) {
+            let moment = Timestamp::from_millis(millis);
+            let text = moment.to_string();
+            prop_assert_eq!(as_displayed(&text), Some(moment));
+            prop_assert_eq!(as_displayed(&text).map(Timestamp::millis), jiff_reads(&text));
+        }
+
+        #[test]
+        fn what_differs_in_a_byte_reads_as_ever(at in 0..24_usize, other in "[0-9TZ:.+ -]") {
+            let mut text = "2026-02-28T23:59:59.250Z".to_owned();
+            text.replace_range(at..=at, &other);
+            prop_assert_eq!(Timestamp::parse(&text).ok().map(Timestamp::millis), jiff_reads(&text));
+        }
+    }
+
+    fn jiff_reads(text: &str) -> Option<i64> {
+        text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+    }
 
     fn term(text: &str) -> Result<Term, serde_json::Error> {
         serde_json::from_str(text)

@@ -12,12 +12,79 @@ use super::settled::lock;
 /// Bytes that may wait for a follower.
 const ROOM: usize = 8 << 20;
 
-/// Lines of one write, as they stand in the segment.
+/// Bytes that a stock keeps: what waits for a follower at the highest rate, and no more.
+const STOCK: usize = 4 << 20;
+
+/// No larger room is kept: the heads of segments, which can be long, would keep out all others in time.
+const LARGEST: usize = STOCK / 16;
+
+/// Emptied room for lines. It is written to again and again while lines come: new memory would cost a page
+/// fault with every write, and the time to zero it.
+#[derive(Debug, Default)]
+pub(super) struct Stock(Mutex<Rooms>);
+
+#[derive(Debug, Default)]
+struct Rooms {
+    rooms: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Stock {
+    /// The room that was emptied last, or new room for so many bytes.
+    pub(super) fn take(&self, bytes: usize) -> Vec<u8> {
+        let Self(kept) = self;
+        let mut kept = lock(kept);
+        let Some(room) = kept.rooms.pop() else { return Vec::with_capacity(bytes) };
+        kept.bytes = kept.bytes.saturating_sub(room.capacity());
+        room
+    }
+
+    fn give(&self, mut room: Vec<u8>) {
+        room.clear();
+        let Self(kept) = self;
+        let mut kept = lock(kept);
+        let bytes = kept.bytes.saturating_add(room.capacity());
+        if room.capacity() <= LARGEST && bytes <= STOCK {
+            kept.bytes = bytes;
+            kept.rooms.push(room);
+        }
+    }
+
+    /// Gives the memory back.
+    pub(super) fn clear(&self) {
+        let Self(kept) = self;
+        let rooms = std::mem::take(&mut *lock(kept));
+        drop(rooms);
+    }
+
+    /// Bytes that it keeps.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let Self(kept) = self;
+        lock(kept).bytes
+    }
+}
+
+/// Lines of one write, as they stand in the segment. Their room goes back to the stock.
 #[derive(Debug)]
 pub(super) struct Piece {
     /// The number of the first.
     pub(super) first: u64,
     pub(super) lines: Vec<u8>,
+    stock: Arc<Stock>,
+}
+
+impl Piece {
+    /// Lines of which the first has this number.
+    pub(super) fn new(first: u64, lines: Vec<u8>, stock: &Arc<Stock>) -> Self {
+        Self { first, lines, stock: Arc::clone(stock) }
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.stock.give(std::mem::take(&mut self.lines));
+    }
 }
 
 #[derive(Debug, Default)]
@@ -168,7 +235,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(600);
 
     fn piece(first: u64, bytes: usize) -> Piece {
-        Piece { first, lines: vec![b'x'; bytes] }
+        Piece::new(first, vec![b'x'; bytes], &Arc::default())
     }
 
     fn taken(taker: &Taker, longest: Duration) -> (Vec<u64>, Came) {
@@ -212,6 +279,20 @@ mod tests {
         giver.fall_short();
         let (came, _taker) = follower.join().unwrap();
         assert_eq!(came, (vec![], short));
+    }
+
+    #[test]
+    fn room_is_used_again_within_its_bound_until_it_is_given_back() {
+        let stock = Arc::<Stock>::default();
+        let lines = |bytes: usize| Piece::new(1, Vec::with_capacity(bytes), &stock);
+        drop([lines(100), lines(LARGEST + 1), lines(200)]);
+        assert_eq!([1, 1, 1].map(|bytes| stock.take(bytes).capacity()), [200, 100, 1]);
+
+        drop([(); 17].map(|()| lines(LARGEST)));
+        assert_eq!(stock.bytes(), STOCK);
+        stock.clear();
+        drop(lines(100));
+        assert_eq!([1, 1].map(|bytes| stock.take(bytes).capacity()), [100, 1]);
     }
 
     #[test]

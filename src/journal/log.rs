@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::claim::Claim;
 use super::event::Event;
 use super::frame::{Framer, encode};
-use super::handed::{Giver, Piece};
+use super::handed::{Giver, Piece, Stock};
 use super::ledger::Ledger;
 use super::segment::{Segment, Spare};
 use crate::domain::Timestamp;
@@ -77,13 +77,13 @@ impl Log {
     }
 
     /// Makes all lines durable; says how many bytes.
-    pub(super) fn flush(&mut self) -> io::Result<u64> {
+    pub(super) fn flush(&mut self, stock: &Arc<Stock>) -> io::Result<u64> {
         let segment = self.segment.as_mut().ok_or(io::ErrorKind::NotFound)?;
         segment.write(&self.lines)?;
         let bytes = len(self.lines.len());
-        let room = Vec::with_capacity(self.lines.len());
+        let room = stock.take(self.lines.len());
         let lines = std::mem::replace(&mut self.lines, room);
-        self.tree.give(Piece { first: self.confirmed.saturating_add(1), lines });
+        self.tree.give(Piece::new(self.confirmed.saturating_add(1), lines, stock));
         self.confirmed = self.given;
         if segment.confirmed > self.segment_bytes / 2 {
             self.spare.prepare(&self.claim);

@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::clock::{Clock, monotonic};
 use super::event::{Event, Uncounted};
 use super::frame::encode;
+use super::handed::Stock;
 use super::queue::{Item, Kind, Queue};
 use super::room::{BudgetUse, Room};
 use super::settled::{Settled, lock};
@@ -85,6 +86,8 @@ pub(super) struct Shared {
     pub(super) has_failed: AtomicBool,
     pub(super) is_disk_low: AtomicBool,
     pub(super) committed: AtomicU64,
+    /// Room for lines on their way to those who follow.
+    pub(super) stock: Arc<Stock>,
     /// Latest time on record, in milliseconds.
     pub(super) last_time: AtomicI64,
     rooms: BTreeMap<Zone, Room>,
@@ -102,6 +105,7 @@ impl Shared {
             has_failed: AtomicBool::new(false),
             is_disk_low: AtomicBool::new(false),
             committed: AtomicU64::new(0),
+            stock: Arc::default(),
             last_time: AtomicI64::new(i64::MIN),
             rooms: budgets.iter().map(|(zone, budget)| (*zone, Room::new(*budget))).collect(),
             uncounted: Mutex::default(),

@@ -39,19 +39,19 @@ struct Rest {
     /// The number of the first.
     next: u64,
     at: usize,
-    lines: Vec<u8>,
+    piece: Piece,
 }
 
 impl From<Piece> for Rest {
     fn from(piece: Piece) -> Self {
-        Self { next: piece.first, at: 0, lines: piece.lines }
+        Self { next: piece.first, at: 0, piece }
     }
 }
 
 impl Rest {
     /// The next line's number and JSON.
     fn line(&mut self) -> Option<(u64, &[u8])> {
-        let rest = self.lines.get(self.at..)?;
+        let rest = self.piece.lines.get(self.at..)?;
         let end = memchr(b'\n', rest)?;
         let line = (self.next, rest.get(LEAD..end).unwrap_or_default());
         self.next = self.next.saturating_add(1);
@@ -128,7 +128,7 @@ impl Tail {
         loop {
             let rest = self.handed.front_mut()?;
             while rest.next < self.next && rest.line().is_some() {}
-            if rest.at < rest.lines.len() {
+            if rest.at < rest.piece.lines.len() {
                 return Some(rest.next);
             }
             self.handed.pop_front();

@@ -122,7 +122,7 @@ impl Writer {
         }
         let before = self.log.confirmed;
         let began = monotonic();
-        let bytes = self.log.flush()?;
+        let bytes = self.log.flush(&self.shared.stock)?;
         self.state.last_sync = monotonic();
         let counts = &self.shared.counts;
         let events = self.log.confirmed.saturating_sub(before);
@@ -346,6 +346,31 @@ mod tests {
         assert!(given_back.load(Ordering::Relaxed));
         shared.settle_uncounted();
         assert_eq!(shared.stats().uncounted, 1);
+    }
+
+    #[test]
+    fn room_for_lines_is_given_back_when_no_more_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
+        let tree = TreeOptions::signed_by(Signer::new("north", &[7; 32]));
+        let claim = Arc::new(Claim::take(folder.path()).unwrap());
+        let (follower, feed) = Follower::open(&claim, &shared, tree).unwrap();
+        let log = Log::new(&claim, 1 << 16, "north", 0, feed);
+        let mut writer = Writer::new(&shared, log, Ledger::default());
+        let state = follower.state();
+        let thread = std::thread::spawn(move || follower.run(0));
+        writer.log.roll(&mut writer.ledger, shared.now()).unwrap();
+        shared.keep(&Event::Stopped(Stopped { time: shared.now() }));
+        let mut batch = Batch::default();
+        shared.queue.take(&mut batch, TICK);
+        writer.write(&batch).unwrap();
+
+        while state.latest().is_none() || shared.stock.bytes() > 0 {
+            assert!(!thread.is_finished() && writer.state.last_sync.elapsed() < TICK * 60);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        writer.log.close().unwrap();
+        thread.join().unwrap();
     }
 
     #[test]

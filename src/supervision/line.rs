@@ -108,10 +108,12 @@ pub(super) enum Line<'l> {
 impl<'l> Line<'l> {
     /// Reads a record's JSON.
     pub(super) fn read(json: &'l [u8]) -> Result<Self, Unknown> {
-        let kind = Members::of(json).find(|(name, _)| *name == b"event");
+        let mut members = Members::of(json);
+        // Only the number and the node stand before it.
+        let kind = members.by_ref().find(|(name, _)| *name == b"event");
         Ok(match kind.map(|(_, raw)| raw.bytes()) {
-            Some(b"\"decided\"") => Self::Decided(decided(json)?),
-            Some(b"\"finished\"") => Self::Finished(finished(json)?),
+            Some(b"\"decided\"") => Self::Decided(decided(members)?),
+            Some(b"\"finished\"") => Self::Finished(finished(members)?),
             Some(_) | None => Self::Other(serde_json::from_slice(json)?),
         })
     }
@@ -126,10 +128,9 @@ impl<'l> Line<'l> {
     }
 }
 
-fn decided(json: &[u8]) -> Result<Decided<'_>, Unknown> {
+fn decided(mut members: Members<'_>) -> Result<Decided<'_>, Unknown> {
     let mut read = Decided::default();
     let (mut time, mut transaction) = (None, None);
-    let mut members = Members::of(json);
     for (name, raw) in members.by_ref() {
         match name {
             b"time" => time = Some(moment(raw).ok_or(Unknown::Member("time"))?),
@@ -155,10 +156,9 @@ fn decided(json: &[u8]) -> Result<Decided<'_>, Unknown> {
     Ok(read)
 }
 
-fn finished(json: &[u8]) -> Result<Finished<'_>, Unknown> {
+fn finished(mut members: Members<'_>) -> Result<Finished<'_>, Unknown> {
     let mut read = Finished::default();
     let (mut time, mut transaction) = (None, None);
-    let mut members = Members::of(json);
     for (name, raw) in members.by_ref() {
         match name {
             b"time" => time = moment(raw),
@@ -217,7 +217,7 @@ fn moment(raw: Raw<'_>) -> Option<Timestamp> {
 }
 
 fn uuid(raw: Raw<'_>) -> Option<Uuid> {
-    Uuid::try_parse(&raw.text()?).ok()
+    Uuid::try_parse_ascii(raw.quoted()?).ok()
 }
 
 fn hidden(raw: Raw<'_>) -> Option<Hidden<'_>> {

@@ -3,8 +3,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
-
 /// The members of one object; it ends early, with [`Members::is_whole`] false, where the text is no JSON
 /// object. Values are told by their brackets and quotes only: a reader of a value judges it.
 #[derive(Debug)]
@@ -68,11 +66,15 @@ impl<'l> Raw<'l> {
         self.0
     }
 
+    /// What stands between the quotes of a string.
+    pub(super) fn quoted(self) -> Option<&'l [u8]> {
+        self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")
+    }
+
     /// A string.
     pub(super) fn text(self) -> Option<Cow<'l, str>> {
-        let Self(written) = self;
-        let inner = written.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        if memchr::memchr(b'\\', inner).is_some() {
+        let (Self(written), inner) = (self, self.quoted()?);
+        if inner.contains(&b'\\') {
             return serde_json::from_slice(written).ok().map(Cow::Owned);
         }
         std::str::from_utf8(inner).ok().map(Cow::Borrowed)
@@ -101,17 +103,37 @@ impl<'l> Raw<'l> {
 
 /// How long the string is that the text begins with, its quotes counted.
 fn string(text: &[u8]) -> Option<usize> {
-    let mut at = text.starts_with(b"\"").then_some(1)?;
+    let mut at = text.starts_with(b"\"").then_some(1_usize)?;
     loop {
-        let rest = text.get(at..)?;
-        let found = memchr2(b'"', b'\\', rest)?;
-        at = at.checked_add(found)?.checked_add(1)?;
-        if rest.get(found) == Some(&b'"') {
+        let found = at.checked_add(quote(text.get(at..)?)?)?;
+        at = found.checked_add(1)?;
+        // A quote is escaped by the last of an odd number of backslashes; the first quote ends them.
+        let (before, _) = text.split_at_checked(found)?;
+        let escapes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+        if escapes.is_multiple_of(2) {
             return Some(at);
         }
-        // Whatever is escaped is no end.
-        at = at.checked_add(1)?;
     }
+}
+
+/// Where the first quote stands. Eight bytes at once: the strings of records are too short for a search that
+/// has to be called and set up.
+fn quote(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let others = u64::from_le_bytes(*word) ^ QUOTES;
+        // The highest bit of the first byte that is zero, and perhaps of some behind it.
+        let found = others.wrapping_sub(ONES) & !others & HIGHS;
+        if found != 0 {
+            let byte = usize::try_from(found.trailing_zeros() / 8).ok()?;
+            return index.checked_mul(8)?.checked_add(byte);
+        }
+    }
+    let found = rest.iter().position(|byte| *byte == b'"')?;
+    text.len().checked_sub(rest.len())?.checked_add(found)
 }
 
 /// How long the value is that the text begins with; none without any.

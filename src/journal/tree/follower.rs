@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use memchr::memchr;
+
 use super::super::claim::Claim;
 use super::super::clock::{Clock, monotonic};
 use super::super::frame::LEAD;
@@ -146,6 +148,9 @@ impl Follower {
         let mut pieces = Vec::new();
         loop {
             let Came { is_short, is_over } = self.pieces.take(&mut pieces, (NAP, self.patience()));
+            if pieces.is_empty() {
+                self.journal.stock.clear();
+            }
             for mut piece in pieces.drain(..) {
                 self.take(&mut piece);
                 self.onward.tell(|follower| follower.give(piece));
@@ -188,8 +193,10 @@ impl Follower {
         if self.is_broken() || piece.first > self.tree.size().saturating_add(1) {
             return;
         }
-        let mut number = piece.first;
-        for line in piece.lines.split_mut(|byte| *byte == b'\n') {
+        let (mut number, mut rest) = (piece.first, piece.lines.as_mut_slice());
+        while let Some(end) = memchr(b'\n', rest) {
+            let (line, behind) = std::mem::take(&mut rest).split_at_mut(end);
+            rest = behind.get_mut(1..).unwrap_or_default();
             if line.len() <= LEAD {
                 continue;
             }

@@ -46,9 +46,8 @@ impl Hash {
     /// The hash of a node with these children.
     pub(super) fn node(left: Self, right: Self) -> Self {
         let mut bytes = [NODE; 1 + 2 * LENGTH];
-        let (_, children) = bytes.split_at_mut(1);
-        for (byte, child) in children.iter_mut().zip(left.0.into_iter().chain(right.0)) {
-            *byte = child;
+        for (place, child) in bytes.split_at_mut(1).1.chunks_exact_mut(LENGTH).zip([left, right]) {
+            place.copy_from_slice(&child.0);
         }
         Self::of(&bytes)
     }

@@ -169,7 +169,11 @@ fn widths(partial: &Path) -> io::Result<Vec<usize>> {
 }
 
 fn bytes(hashes: &[Hash]) -> Vec<u8> {
-    hashes.iter().flat_map(|hash| hash.0).collect()
+    let mut bytes = Vec::with_capacity(hashes.len().saturating_mul(LENGTH));
+    for Hash(hash) in hashes {
+        bytes.extend_from_slice(hash);
+    }
+    bytes
 }
 
 /// The hashes of a file that should hold so many; none if it does not.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -43,7 +44,7 @@ pub struct Ledger {
     #[serde(with = "pairs")]
     tallies: BTreeMap<Key, Tally>,
     /// Calls that are decided and not finished.
-    open: BTreeMap<Uuid, Open>,
+    open: HashMap<Uuid, Open, RandomState>,
     /// Each policy file with its hash, and since when it is in force.
     files: BTreeMap<String, (String, Timestamp)>,
     day: Option<Date>,

@@ -116,7 +116,7 @@ async fn call(journal: Option<&Journal>, pattern: &Decided, work: u64) {
     finished.status = Some(200);
     finished.bytes = 700;
     finished.rows = Some(1);
-    finished.items = decided.items.to_vec();
+    finished.items = decided.items.clone();
     match kept {
         None => tokio::task::yield_now().await,
         Some((ticket, open)) => {

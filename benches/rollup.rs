@@ -118,8 +118,8 @@ fn finished(decided: &Decided, number: u64) -> Finished {
     finished.status = Some(200);
     finished.bytes = 1_000 + number % 900;
     finished.rows = Some(number % 3);
-    finished.items = decided.items.to_vec();
-    finished.masked = decided.items[..1].to_vec();
+    finished.items = decided.items.clone();
+    finished.masked = decided.items[..1].into();
     finished.upstream_status = Some(200);
     finished.newest = Some(decided.time.plus_millis(-3_600_000));
     finished.duration_us = 1_000 + number % 9_000;

@@ -99,7 +99,7 @@ fn fill(folder: &Path, calls: usize, signer: Signer) -> Uuid {
         let (ticket, open) = journal.reserve(Zone::Sharing, 2_048).unwrap().decided(&decided);
         let mut finished = Finished::new(&decided, decided.time, ANSWERED);
         finished.status = Some(200);
-        finished.items = decided.items.to_vec();
+        finished.items = decided.items.clone();
         open.finish(&finished);
         if number == calls / 2 {
             middle = Some(decided.transaction);

@@ -1,6 +1,5 @@
 //! Response headers: an allow-list of the department's, and what the gateway says itself.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::cache::Reserve;
@@ -9,7 +8,6 @@ use crate::domain::{Format, Zone};
 use crate::gateway::Refusal;
 use crate::gateway::decide::Permit;
 use crate::gateway::fetch::{Kept, Unshaped};
-use crate::gateway::limit::Left;
 use crate::gateway::record::Trail;
 use crate::gateway::route::{Target, same_type};
 use crate::gateway::worker::Worker;
@@ -22,9 +20,6 @@ const PASSED: [HeaderName; 2] = [header::CONTENT_LANGUAGE, header::LAST_MODIFIED
 
 /// The id of the call.
 const TRANSACTION: HeaderName = HeaderName::from_static("helan-transaction");
-
-const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// What the cache did (RFC 9211).
 pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -113,35 +108,6 @@ fn selected_by(head: &mut HeaderMap, target: &Target) {
         if let Ok(name) = HeaderValue::from_str(&rule.name) {
             head.append(header::VARY, name);
         }
-    }
-}
-
-/// `RateLimit-Policy` and `RateLimit` (IETF draft-ietf-httpapi-ratelimit-headers): of the limits that
-/// the call passed, and of the one that refused it.
-pub(in crate::gateway) fn limits(head: &mut HeaderMap, trail: &Trail, refused: Option<&Left>) {
-    let (mut rules, mut lefts) = (Vec::with_capacity(160), Vec::with_capacity(160));
-    for Left { policy, limit, remaining, window, reset } in trail.left().iter().chain(refused) {
-        member(&mut rules, policy, (b";q=", *limit), (b";w=", *window));
-        member(&mut lefts, policy, (b";r=", *remaining), (b";t=", *reset));
-    }
-    if rules.is_empty() {
-        return;
-    }
-    for (name, list) in [(RATELIMIT_POLICY, rules), (RATELIMIT, lefts)] {
-        if let Ok(list) = HeaderValue::from_maybe_shared(Bytes::from(list)) {
-            head.insert(name, list);
-        }
-    }
-}
-
-/// Adds a string with two numbers for parameters to a list (RFC 9651 §3.1).
-fn member(list: &mut Vec<u8>, policy: &str, first: (&[u8], u64), second: (&[u8], u64)) {
-    list.extend_from_slice(if list.is_empty() { b"\"" } else { b", \"" });
-    list.extend_from_slice(policy.as_bytes());
-    list.push(b'"');
-    for (name, number) in [first, second] {
-        list.extend_from_slice(name);
-        list.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 }
 

@@ -7,6 +7,8 @@ mod body;
 
 mod headers;
 
+mod limits;
+
 mod out;
 
 mod shaping;
@@ -22,7 +24,8 @@ use crate::gateway::route::Target;
 use crate::gateway::worker::{Held as Allowed, Worker};
 
 pub use self::body::Body;
-pub(super) use self::headers::{common, limits};
+pub(super) use self::headers::common;
+pub(super) use self::limits::limits;
 
 use self::body::Watch;
 use self::shaping::{Held, Shaping};

@@ -163,15 +163,15 @@ pub(super) fn check_type(target: &Target, unshaped: &Unshaped) -> Result<Format,
     let format = super::format_of(target);
     let given = unshaped.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let given = given.unwrap_or("");
-    let essence = given.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    let essence = || given.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     let fits = match format {
         Format::File => true,
-        Format::Json => same_type("application/json", given) || essence.ends_with("+json"),
+        Format::Json => same_type("application/json", given) || essence().ends_with("+json"),
         Format::Ndjson => {
             ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/json"]
-                .contains(&essence.as_str())
+                .contains(&essence().as_str())
         }
-        Format::Csv => ["text/csv", "text/plain", "application/csv"].contains(&essence.as_str()),
+        Format::Csv => ["text/csv", "text/plain", "application/csv"].contains(&essence().as_str()),
     };
     if fits {
         Ok(format)

@@ -7,6 +7,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use helan::domain::{
@@ -120,8 +121,8 @@ fn finished(decided: &Decided, number: u64) -> Finished {
     finished.status = Some(200);
     finished.bytes = 1_000 + number % 900;
     finished.rows = Some(number % 3);
-    finished.items = decided.items.to_vec();
-    finished.masked = decided.items[..1].to_vec();
+    finished.items = Arc::clone(&decided.items);
+    finished.masked = decided.items[..1].into();
     finished.upstream_status = Some(200);
     finished.newest = Some(decided.time.plus_millis(-3_600_000));
     finished.duration_us = 1_000 + number % 9_000;

@@ -89,7 +89,7 @@ async fn pass(
     trail.permitted(&permit, &target);
     body.check_against(&permit)?;
     let slot = worker.limit(&view, &asker, &permit, &target, trail)?;
-    trail.allowed(slot)?;
+    trail.allowed(&permit, slot)?;
 
     let held = Held {
         identity: &identity,

@@ -219,11 +219,11 @@ pub struct Finished {
     /// Bytes of body sent.
     pub bytes: u64,
     /// Items that left.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub items: Vec<ItemName>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub items: Arc<[ItemName]>,
     /// Items that left masked.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub masked: Vec<ItemName>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub masked: Arc<[ItemName]>,
     /// Rows that left, where the answer has rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
@@ -266,8 +266,8 @@ impl Finished {
             status: None,
             outcome: outcome.into(),
             bytes: 0,
-            items: Vec::new(),
-            masked: Vec::new(),
+            items: Arc::default(),
+            masked: Arc::default(),
             rows: None,
             drift: 0,
             mistyped: 0,

@@ -60,6 +60,7 @@ pub use self::room::BudgetUse;
 pub use self::settled::{Durable, JournalFailed, Ticket};
 pub use self::shared::{Disk, Stats};
 pub use self::tail::{Tail, Told};
+pub use self::write::Common;
 
 use self::handed::Onward;
 use self::keep::Orders;

@@ -9,7 +9,7 @@ use super::call::{ALLOWED, Decided, Finished};
 use super::queue::{Item, Kind};
 use super::settled::Ticket;
 use super::shared::Shared;
-use super::write;
+use super::write::{self, Common};
 use crate::domain::{Timestamp, Zone};
 
 /// Why no call can be recorded now.
@@ -48,7 +48,9 @@ impl Promise {
             write(body);
             let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
             if let Some(room) = self.shared.room(self.zone) {
-                room.take_anyway(length.saturating_sub(self.bytes));
+                if length > self.bytes {
+                    room.take_anyway(length - self.bytes);
+                }
                 room.spend(length);
             }
             self.bytes = self.bytes.saturating_sub(length);
@@ -85,14 +87,20 @@ impl Reservation {
     }
 
     /// Hands over what was decided. Nothing may be answered before the ticket is durable.
-    pub fn decided(mut self, decided: &Decided) -> (Ticket, OpenCall) {
+    pub fn decided(self, decided: &Decided) -> (Ticket, OpenCall) {
+        self.decided_as(decided, None)
+    }
+
+    /// The same, with what is written already of what calls of its decision say alike.
+    pub fn decided_as(mut self, decided: &Decided, common: Option<&Common>) -> (Ticket, OpenCall) {
         let quota = if decided.outcome == ALLOWED {
             decided.quota.iter().map(|used| Arc::clone(&used.key)).collect()
         } else {
             Vec::new()
         };
         let kind = Kind::Decided { transaction: decided.transaction, quota };
-        let number = self.0.hand_over(decided.time, kind, |out| write::decided(out, decided));
+        let write = |out: &mut Vec<u8>| write::decided(out, decided, common);
+        let number = self.0.hand_over(decided.time, kind, write);
         (Ticket::new(&self.0.shared.settled, number), OpenCall { promise: self.0, number })
     }
 }

@@ -1,6 +1,7 @@
 //! What a grant lets out of an entry, compiled once and carried out on every answer.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::error::PlanError;
 use super::path::{self, Step};
@@ -36,9 +37,9 @@ pub struct Plan {
     pub(super) format: Format,
     pub(super) tree: Tree,
     /// The items granted, as leaves number them.
-    pub(super) items: Vec<ItemName>,
-    /// Which of them leave masked.
-    pub(super) masked: Vec<bool>,
+    pub(super) items: Arc<[ItemName]>,
+    /// Those of them that leave masked.
+    pub(super) masked: Arc<[ItemName]>,
     /// The row filters, as leaves number them.
     pub(super) scopes: Vec<Allowed>,
 }
@@ -66,9 +67,9 @@ impl Plan {
             insert(&mut tree, interface, item, leaf)?;
         }
         around(&mut tree, interface)?;
-        let is_masked = |(_, action): &(ItemName, Action)| matches!(action, Action::Mask(_));
-        let masked = spec.items.iter().map(is_masked).collect();
-        Ok(Self { format: interface.format, tree, items, masked, scopes })
+        let is_masked = |(_, action): &&(ItemName, Action)| matches!(action, Action::Mask(_));
+        let masked = spec.items.iter().filter(is_masked).map(|(name, _)| name.clone()).collect();
+        Ok(Self { format: interface.format, tree, items: items.into(), masked, scopes })
     }
 
     /// The items that may leave.

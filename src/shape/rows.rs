@@ -1,5 +1,7 @@
 //! What is counted while an answer is shaped, and which rows may leave.
 
+use std::sync::Arc;
+
 use super::moment;
 use super::plan::Plan;
 use super::tree::Leaf;
@@ -13,7 +15,7 @@ pub struct Report {
     /// Rows that left.
     pub rows_out: u64,
     /// Granted items that occurred in what left, in the order of the grant.
-    pub items: Vec<ItemName>,
+    pub items: Arc<[ItemName]>,
     /// Members (in CSV: columns) that are no item of the entry: drift.
     pub unknown: u64,
     /// Members (in CSV: columns) that are items, but not granted.
@@ -21,7 +23,7 @@ pub struct Report {
     /// Values dropped because an object or array stood where none was described, or the reverse.
     pub mistyped: u64,
     /// Those of the items that left masked.
-    pub masked_items: Vec<ItemName>,
+    pub masked_items: Arc<[ItemName]>,
     /// Values a mask was laid over.
     pub masked: u64,
     /// Values dropped because their mask could not read them.
@@ -74,7 +76,7 @@ impl Rows {
             unknown: 0,
             dropped: 0,
             mistyped: 0,
-            before: tally.clone(),
+            before: Tally::default(),
             tally,
             verdicts: vec![Verdict::Absent; plan.scopes.len()],
         }
@@ -140,16 +142,26 @@ impl Rows {
         }
     }
 
+    /// The items that left, and those of them that left masked.
+    fn occurred(&self, plan: &Plan) -> (Arc<[ItemName]>, Arc<[ItemName]>) {
+        let seen = &self.tally.seen;
+        // Most answers hold each granted item.
+        if seen.iter().all(|seen| *seen) {
+            return (Arc::clone(&plan.items), Arc::clone(&plan.masked));
+        }
+        let items = plan.items.iter().zip(seen).filter(|(_, seen)| **seen).map(|(item, _)| item);
+        let masked = items.clone().filter(|item| plan.masked.contains(item));
+        (items.clone().cloned().collect(), masked.cloned().collect())
+    }
+
     /// The counts as they are reported.
     pub(super) fn report(&self, plan: &Plan) -> Report {
-        let items = plan.items.iter().zip(&plan.masked).zip(&self.tally.seen);
-        let occurred = || items.clone().filter(|(_, seen)| **seen).map(|(item, _)| item);
-        let masked = occurred().filter(|(_, masked)| **masked);
+        let (items, masked_items) = self.occurred(plan);
         Report {
             rows_in: self.came,
             rows_out: self.left,
-            items: occurred().map(|(name, _)| name.clone()).collect(),
-            masked_items: masked.map(|(name, _)| name.clone()).collect(),
+            items,
+            masked_items,
             unknown: self.unknown,
             dropped: self.dropped,
             mistyped: self.mistyped,

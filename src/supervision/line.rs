@@ -271,8 +271,8 @@ mod tests {
         let mut finished = journal::Finished::new(&decided, time.plus_millis(3), "answered");
         finished.status = Some(200);
         finished.bytes = 700;
-        finished.items = items(&["name", "age"]);
-        finished.masked = items(&["age"]);
+        finished.items = items(&["name", "age"]).into();
+        finished.masked = items(&["age"]).into();
         finished.rows = Some(2);
         (finished.drift, finished.mistyped, finished.mask_failures) = (3, 1, 4);
         finished.personal = Some(Personal { mobile: 2, ..Personal::default() });

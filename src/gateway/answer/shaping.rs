@@ -42,7 +42,7 @@ pub(super) struct Shaping {
     /// None passes bytes as they are: every item is granted.
     shaper: Option<Shaper>,
     /// The items of a file that passes as it is.
-    items: Vec<ItemName>,
+    items: Arc<[ItemName]>,
     out: Out,
     scratch: Vec<u8>,
     left: u64,
@@ -81,7 +81,7 @@ impl Shaping {
         if shaper.is_none() && !raw {
             return Err(Refusal::Internal { what: "an answer without a plan" });
         }
-        let items = if shaper.is_none() { permit.items().to_vec() } else { Vec::new() };
+        let items = Arc::clone(permit.items());
         Ok(Self {
             source: unshaped.body,
             decoder,

@@ -1,7 +1,7 @@
 //! What a caller can point to, and what the rules say of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{Ask, Asker, Memo, STANDING};
 use crate::domain::{
@@ -10,6 +10,7 @@ use crate::domain::{
 };
 use crate::gateway::Refusal;
 use crate::gateway::prepare::{Prepared, PreparedView};
+use crate::journal::Common;
 use crate::policy::{CallerFacts, Case, Citation, Claim, Denied, Overlay, View, Written};
 use crate::shape::{Action, Plan, PlanSpec};
 
@@ -38,6 +39,8 @@ pub struct Decision {
     pub plan: Option<Arc<Plan>>,
     /// The View it was made from.
     pub generation: u64,
+    /// What the records of calls under it say alike, once one was written.
+    pub(super) common: OnceLock<Common>,
 }
 
 impl Decision {
@@ -49,9 +52,7 @@ impl Decision {
             (Some(_), None) => false,
         }
     }
-}
 
-impl Decision {
     /// Whether an item leaves as the department has it.
     pub(super) fn leaves_unmasked(&self, item: &ItemName) -> bool {
         self.actions.iter().any(|(name, action)| name == item && *action == Action::Keep)
@@ -206,6 +207,7 @@ fn decision(
         version: version(ask.entry, written, actions),
         plan,
         generation: view.generation,
+        common: OnceLock::new(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::gateway::Refusal;
 use crate::gateway::identify::Identity;
 use crate::gateway::prepare::{Prepared, PreparedView};
 use crate::gateway::route::Use;
+use crate::journal::{Common, Decided};
 use crate::policy::{Citation, Denied, Overlay, Written};
 use crate::shape::Plan;
 
@@ -68,6 +69,11 @@ impl Permit {
     /// The same as records cite them.
     pub fn cited(&self) -> &Arc<[Arc<str>]> {
         &self.decision.cited
+    }
+
+    /// What the records of calls under it say alike, as the first of them wrote it.
+    pub fn common(&self, first: &Decided) -> &Common {
+        self.decision.common.get_or_init(|| Common::new(first))
     }
 
     /// What the data will be used for.

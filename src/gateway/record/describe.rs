@@ -148,14 +148,14 @@ impl Trail {
     }
 
     /// Notes a file that passes whole, with all its items; nobody counts its rows.
-    pub fn passed(&mut self, items: &[ItemName]) {
-        self.finished.items = items.to_vec();
+    pub fn passed(&mut self, items: &Arc<[ItemName]>) {
+        self.finished.items = Arc::clone(items);
     }
 
     /// Notes that the caller holds the answer already: nothing of it leaves.
     pub fn kept_back(&mut self) {
-        self.finished.items.clear();
-        self.finished.masked.clear();
+        self.finished.items = Arc::default();
+        self.finished.masked = Arc::default();
         self.finished.rows = None;
         self.finished.personal = None;
     }

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::domain::Timestamp;
 use crate::gateway::answer::{Body, Ready, common};
 use crate::gateway::catalog::Listing;
+use crate::gateway::decide::Permit;
 use crate::gateway::limit::Slot;
 use crate::gateway::listen::{Conn, Cut};
 use crate::gateway::metrics::Ending;
@@ -137,7 +138,7 @@ impl Trail {
         worker: &Worker,
     ) -> Result<Ready, Refusal> {
         self.decided.path = Some(listing.template.into());
-        self.decide()?;
+        self.decide(None)?;
         self.durable().await?;
         let mut headers = HeaderMap::new();
         common(&mut headers, self, worker);
@@ -146,7 +147,7 @@ impl Trail {
 
     /// Records and answers a browser that asks ahead.
     pub async fn preflight(&mut self, worker: &Worker) -> Result<Ready, Refusal> {
-        self.decide()?;
+        self.decide(None)?;
         self.durable().await?;
         let mut headers = HeaderMap::new();
         common(&mut headers, self, worker);
@@ -159,10 +160,11 @@ impl Trail {
         self.slot.as_ref().map_or(&[], Slot::left)
     }
 
-    /// Writes `decided` with a yes. From here on the call has its record or is refused.
-    pub fn allowed(&mut self, slot: Slot) -> Result<(), Refusal> {
+    /// Writes `decided` with a yes, noted before by [`Self::permitted`]. From here on the call has its
+    /// record or is refused.
+    pub fn allowed(&mut self, permit: &Permit, slot: Slot) -> Result<(), Refusal> {
         self.decided.quota = describe::quota(&slot);
-        match self.decide() {
+        match self.decide(Some(permit)) {
             Ok(()) => {
                 self.slot = Some(slot);
                 Ok(())
@@ -176,13 +178,14 @@ impl Trail {
     }
 
     /// Hands `decided` to the journal, with room for `finished`.
-    fn decide(&mut self) -> Result<(), Refusal> {
+    fn decide(&mut self, permit: Option<&Permit>) -> Result<(), Refusal> {
         let reserved = self.recorder.journal.reserve(self.recorder.zone, ROOM);
         let reservation = reserved.map_err(|spent| match spent {
             Spent::Failed | Spent::Disk => Refusal::RecordFailed,
             Spent::Budget => Refusal::RecordBudgetSpent,
         })?;
-        let (ticket, open) = reservation.decided(&self.decided);
+        let common = permit.map(|permit| permit.common(&self.decided));
+        let (ticket, open) = reservation.decided_as(&self.decided, common);
         self.ticket = Some(ticket);
         self.open = Some(open);
         Ok(())
@@ -237,7 +240,7 @@ impl Trail {
             opened.await;
             return;
         }
-        if self.decide().is_err() || self.durable().await.is_err() {
+        if self.decide(None).is_err() || self.durable().await.is_err() {
             self.uncounted(code);
         }
     }
@@ -276,15 +279,15 @@ impl Trail {
     }
 
     fn close(&mut self, ending: Ending) {
+        let took = self.began.elapsed();
         if !self.closed {
             self.closed = true;
-            self.finish();
+            self.finish(took);
         }
-        self.count(ending);
+        self.count(ending, took);
     }
 
-    fn finish(&mut self) {
-        let took = self.began.elapsed();
+    fn finish(&mut self, took: Duration) {
         self.finished.time = self.decided.time.plus_millis(millis(took));
         self.finished.duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let Some(open) = self.open.take() else { return };
@@ -298,7 +301,7 @@ impl Trail {
     }
 
     /// Files a call that nobody brought to its end: its caller hung up, or the gateway cut it.
-    fn abort(&mut self) {
+    fn abort(&mut self, took: Duration) {
         if let Some(cut) = self.conn.cut()
             && self.finished.outcome == ABORTED
         {
@@ -310,15 +313,15 @@ impl Trail {
         }
         if self.ticket.is_none() {
             self.decided.outcome = self.finished.outcome.clone();
-            if self.decide().is_err() {
+            if self.decide(None).is_err() {
                 let outcome = self.finished.outcome.clone();
                 self.recorder.journal.uncounted(self.recorder.zone, outcome, 1);
             }
         }
-        self.finish();
+        self.finish(took);
     }
 
-    fn count(&mut self, ending: Ending) {
+    fn count(&mut self, ending: Ending, took: Duration) {
         if self.counted {
             return;
         }
@@ -331,7 +334,7 @@ impl Trail {
             Ending::Refused | Ending::Broken => zone.blamed(self.blame.unwrap_or(Blame::Caller)),
         }
         zone.answered.inc();
-        zone.duration.observe(self.began.elapsed().as_secs_f64());
+        zone.duration.observe(took.as_secs_f64());
         zone.in_flight.dec();
         if let Some(entry) = self.entry.as_ref().map(|entry| &entry.metrics) {
             entry.bytes.inc_by(self.finished.bytes);
@@ -351,11 +354,15 @@ pub const ABORTED: &str = "aborted-by-caller";
 
 impl Drop for Trail {
     fn drop(&mut self) {
+        if self.closed && self.counted {
+            return;
+        }
+        let took = self.began.elapsed();
         if !self.closed {
             self.closed = true;
-            self.abort();
+            self.abort(took);
         }
-        self.count(Ending::Broken);
+        self.count(Ending::Broken, took);
     }
 }
 

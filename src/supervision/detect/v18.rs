@@ -129,7 +129,7 @@ mod tests {
     fn items_that_never_left_in_many_calls_are_not_needed() {
         let mut city = Planted::new();
         for _ in 0..20 {
-            city.answered("tax/payers", |end| end.items = vec![Planted::item("id_no")]);
+            city.answered("tax/payers", |end| end.items = [Planted::item("id_no")].into());
         }
 
         for _ in 0..50 {

@@ -71,7 +71,7 @@ fn what_the_records_tell_is_counted_as_by_hand() {
         city.answered("tax/open", |end| {
             end.newest = Timestamp::parse(&format!("{data}T00:00:00Z")).ok();
             end.rows = Some(3);
-            end.items = vec![Planted::item("id_no")];
+            end.items = [Planted::item("id_no")].into();
         });
         city.answered("tax/free", |end| {
             if day == "2026-06-14" {

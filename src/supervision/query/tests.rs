@@ -87,8 +87,8 @@ fn sample() -> Records {
             decided.subjects =
                 vec![KeyedHash { key: "k".into(), hash: format!("{:016x}", minute % 4) }];
             let mut finished = answered(decided, 3, 2_500);
-            finished.items = vec![ItemName::parse("name").unwrap()];
-            finished.masked = finished.items.clone();
+            finished.items = [ItemName::parse("name").unwrap()].into();
+            finished.masked = Arc::clone(&finished.items);
             finished.newest = Some(morning().plus_millis(-3_600_000));
             Some(finished)
         });

@@ -17,6 +17,7 @@ mod proc;
 
 use std::hint::black_box;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use helan::domain::{Budget, Zone};
@@ -116,7 +117,7 @@ async fn call(journal: Option<&Journal>, pattern: &Decided, work: u64) {
     finished.status = Some(200);
     finished.bytes = 700;
     finished.rows = Some(1);
-    finished.items = decided.items.clone();
+    finished.items = Arc::clone(&decided.items);
     match kept {
         None => tokio::task::yield_now().await,
         Some((ticket, open)) => {

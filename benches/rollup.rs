@@ -7,6 +7,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use helan::domain::{
@@ -118,7 +119,7 @@ fn finished(decided: &Decided, number: u64) -> Finished {
     finished.status = Some(200);
     finished.bytes = 1_000 + number % 900;
     finished.rows = Some(number % 3);
-    finished.items = decided.items.clone();
+    finished.items = Arc::clone(&decided.items);
     finished.masked = decided.items[..1].into();
     finished.upstream_status = Some(200);
     finished.newest = Some(decided.time.plus_millis(-3_600_000));

@@ -12,6 +12,7 @@ mod proc;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use helan::domain::{Budget, Zone};
@@ -99,7 +100,7 @@ fn fill(folder: &Path, calls: usize, signer: Signer) -> Uuid {
         let (ticket, open) = journal.reserve(Zone::Sharing, 2_048).unwrap().decided(&decided);
         let mut finished = Finished::new(&decided, decided.time, ANSWERED);
         finished.status = Some(200);
-        finished.items = decided.items.clone();
+        finished.items = Arc::clone(&decided.items);
         open.finish(&finished);
         if number == calls / 2 {
             middle = Some(decided.transaction);

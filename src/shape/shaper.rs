@@ -116,7 +116,9 @@ impl Shaper {
                 }
             } else {
                 self.bom = None;
-                self.feed(BOM.get(..seen).unwrap_or_default(), out)?;
+                if seen > 0 {
+                    self.feed(BOM.get(..seen).unwrap_or_default(), out)?;
+                }
             }
         }
         self.feed(input, out)

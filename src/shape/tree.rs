@@ -82,11 +82,17 @@ pub(super) struct Tree {
 }
 
 /// The first eight bytes of a name, so that short names compare as numbers.
+#[inline]
 fn head(name: &[u8]) -> u64 {
-    match name.first_chunk::<8>() {
-        Some(bytes) => u64::from_le_bytes(*bytes),
-        None => name.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    if let Some(bytes) = name.first_chunk() {
+        return u64::from_le_bytes(*bytes);
     }
+    if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        // Of five to seven bytes these overlap, and agree where they do.
+        let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
+        return first | last << (8 * (name.len() - 4));
+    }
+    name.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
 impl Tree {
@@ -203,15 +209,16 @@ mod tests {
     #[test]
     fn names_are_told_apart_by_every_byte_and_their_length() {
         let mut tree = Tree::new();
-        for name in ["a", "ab", "abcdefgh", "abcdefghi", "abcdefghj", "姓名"] {
+        for name in ["a", "ab", "abcdefgh", "abcdefghi", "abcdefghj", "姓名", "abcd", "abcdefg"] {
             insert(&mut tree, name, true).unwrap();
         }
 
-        let found: Vec<_> = ["a", "ab", "abcdefgh", "abcdefghi", "abcdefghj", "姓名"]
-            .map(|name| tree.member(ROOT, name.as_bytes()).unwrap())
-            .into();
-        assert_eq!(found, [1, 2, 3, 4, 5, 6]);
-        for other in ["", "b", "a\0", "abc", "abcdefghk", "姓"] {
+        let found: Vec<_> =
+            ["a", "ab", "abcdefgh", "abcdefghi", "abcdefghj", "姓名", "abcd", "abcdefg"]
+                .map(|name| tree.member(ROOT, name.as_bytes()).unwrap())
+                .into();
+        assert_eq!(found, [1, 2, 3, 4, 5, 6, 7, 8]);
+        for other in ["", "b", "a\0", "abc", "abcde", "abcdef", "abcdefG", "abcdefghk", "姓"] {
             assert_eq!(tree.member(ROOT, other.as_bytes()), None, "{other}");
         }
     }

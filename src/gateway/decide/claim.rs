@@ -52,9 +52,7 @@ impl Decision {
             (Some(_), None) => false,
         }
     }
-}
 
-impl Decision {
     /// Whether an item leaves as the department has it.
     pub(super) fn leaves_unmasked(&self, item: &ItemName) -> bool {
         self.actions.iter().any(|(name, action)| name == item && *action == Action::Keep)

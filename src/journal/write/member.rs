@@ -72,6 +72,7 @@ pub(super) fn plain(out: &mut Vec<u8>, name: &str, said: &str) {
 
 /// A word of the program's own, which holds nothing to escape, or one that was read.
 #[inline]
+#[expect(clippy::ptr_arg, reason = "whether it is borrowed tells whose word it is")]
 pub(super) fn word(out: &mut Vec<u8>, said: &Cow<'static, str>) {
     match said {
         Cow::Borrowed(said) => {

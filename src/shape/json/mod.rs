@@ -2,6 +2,7 @@
 //! leads, and may stop at any byte.
 
 mod cut;
+mod members;
 mod number;
 mod pass;
 mod scanner;

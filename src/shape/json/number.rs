@@ -25,7 +25,7 @@ impl Number {
 
     /// Reads on; none if the byte is not part of the number.
     #[inline]
-    pub(super) fn next(self, byte: u8) -> Option<Self> {
+    fn next(self, byte: u8) -> Option<Self> {
         match (self, byte) {
             (Self::Minus, b'0') => Some(Self::Zero),
             (Self::Minus | Self::Whole, b'0'..=b'9') => Some(Self::Whole),
@@ -46,6 +46,16 @@ impl Number {
                 _,
             ) => None,
         }
+    }
+
+    /// Reads on as far as the number goes: the place behind it, or the end of the part.
+    #[inline]
+    pub(super) fn read(&mut self, input: &[u8], mut at: usize) -> usize {
+        while let Some(next) = input.get(at).and_then(|byte| self.next(*byte)) {
+            *self = next;
+            at += 1;
+        }
+        at
     }
 
     /// Whether it may end here.

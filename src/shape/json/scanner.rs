@@ -54,7 +54,7 @@ impl Scanner {
             lines: false,
             depth: Shaper::DEPTH,
             state: State::Start,
-            stack: Vec::new(),
+            stack: Vec::with_capacity(8),
             top: OUTSIDE,
             slot: Slot::Node(ROOT),
             plain: Plain::Skip,
@@ -146,7 +146,7 @@ impl Scanner {
                 State::Start | State::Value | State::FirstValue => {
                     self.begin(&mut pass, byte, at)?
                 }
-                State::FirstName | State::Name if byte == b'"' => self.begin_name(&pass, at)?,
+                State::FirstName | State::Name if byte == b'"' => self.members(&mut pass, at)?,
                 State::Colon if byte == b':' => self.after_colon(at),
                 State::Next => self.next(&mut pass, byte, at)?,
                 State::Done => return Err(self.malformed(at, Fault::Trailing)),

@@ -9,16 +9,6 @@ use crate::shape::text::Quoted;
 
 impl Scanner {
     #[inline]
-    pub(super) fn begin_name(&mut self, pass: &Pass<'_>, at: usize) -> Result<usize, ShapeError> {
-        if matches!(self.top.inner, Slot::Node(_)) {
-            self.name.begin(at);
-        }
-        self.quoted = Quoted::default();
-        self.state = State::InName;
-        self.in_name(pass, at + 1)
-    }
-
-    #[inline]
     pub(super) fn in_name(&mut self, pass: &Pass<'_>, at: usize) -> Result<usize, ShapeError> {
         let end = self.quoted.end(pass.input, at);
         let Some(end) = end.map_err(|(at, fault)| self.malformed(at, fault))? else {
@@ -98,20 +88,16 @@ impl Scanner {
     pub(super) fn in_number(
         &mut self,
         pass: &mut Pass<'_>,
-        mut at: usize,
+        at: usize,
     ) -> Result<usize, ShapeError> {
-        while let Some(&byte) = pass.input.get(at) {
-            match self.number.next(byte) {
-                Some(number) => self.number = number,
-                None if self.number.is_whole() => {
-                    self.end_plain(pass, at);
-                    break;
-                }
-                None => return Err(self.malformed(at, Fault::Number)),
+        let end = self.number.read(pass.input, at);
+        if end < pass.input.len() {
+            if !self.number.is_whole() {
+                return Err(self.malformed(end, Fault::Number));
             }
-            at += 1;
+            self.end_plain(pass, end);
         }
-        Ok(at)
+        Ok(end)
     }
 
     pub(super) fn in_literal(
@@ -133,7 +119,7 @@ impl Scanner {
     }
 
     #[inline]
-    fn end_plain(&mut self, pass: &mut Pass<'_>, end: usize) {
+    pub(super) fn end_plain(&mut self, pass: &mut Pass<'_>, end: usize) {
         match self.plain {
             Plain::Skip => {}
             Plain::Keep => pass.piece(self.mark, end),

@@ -215,7 +215,7 @@ impl Scanner {
 }
 
 #[inline]
-fn punctuate(pass: &mut Pass<'_>, at: usize, mark: &[u8]) {
+pub(super) fn punctuate(pass: &mut Pass<'_>, at: usize, mark: &[u8]) {
     if at == ELSEWHERE { pass.bytes(mark) } else { pass.piece(at, at + 1) }
 }
 

@@ -88,7 +88,7 @@ fn sample() -> Records {
                 vec![KeyedHash { key: "k".into(), hash: format!("{:016x}", minute % 4) }];
             let mut finished = answered(decided, 3, 2_500);
             finished.items = [ItemName::parse("name").unwrap()].into();
-            finished.masked = finished.items.clone();
+            finished.masked = Arc::clone(&finished.items);
             finished.newest = Some(morning().plus_millis(-3_600_000));
             Some(finished)
         });

@@ -100,7 +100,7 @@ mod tests {
     async fn a_timer_goes_off_when_it_was_set_to_last_and_never_before() {
         let second = Duration::from_secs(1);
         let mut timer = Timer::default();
-        let mut rings = async |timer: &mut Timer, at: Instant| {
+        let rings = async |timer: &mut Timer, at: Instant| {
             timer.set(at);
             poll_fn(|cx| timer.poll(cx)).await;
             Instant::now().duration_since(at)

@@ -61,9 +61,9 @@ impl Room {
         self.due.fetch_add(cost, Ordering::Relaxed);
     }
 
-    /// Unused time is not saved up. Done as room is taken, of which there is no more than can be spent:
-    /// a look at the clock for each of a call's two events costs more than the rest of this. Gives how
-    /// many nanoseconds of bytes are still to be worked off.
+    /// Unused time is not saved up, but by calls that were promised room and end later. Done as room is
+    /// taken: a look at the clock for each of a call's two events costs more than the rest of this. Gives
+    /// how many nanoseconds of bytes are still to be worked off.
     fn catch_up(&self) -> u64 {
         let now = self.now();
         // Two at once may both raise it: the sum stays right.

@@ -167,10 +167,12 @@ fn is_simple(authority: &[u8]) -> bool {
 
 /// Whether it is a port, in five digits at most.
 fn is_port(digits: &[u8]) -> bool {
-    let number = digits.iter().try_fold(0_u32, |number, digit| {
-        digit.is_ascii_digit().then(|| number.saturating_mul(10) + u32::from(digit - b'0'))
+    let number = digits.iter().fold(0_u32, |number, digit| {
+        number.saturating_mul(10).saturating_add(u32::from(digit.wrapping_sub(b'0')))
     });
-    (1..=5).contains(&digits.len()) && number.is_some_and(|number| number <= u16::MAX.into())
+    (1..=5).contains(&digits.len())
+        && digits.iter().all(u8::is_ascii_digit)
+        && number <= u16::MAX.into()
 }
 
 /// Whether it is a host with or without a port, and nothing more.
@@ -227,10 +229,11 @@ mod tests {
 
     #[test]
     fn http_1_1_needs_exactly_one_valid_host() {
-        let cases: [(Headers<'_>, &str); 14] = [
+        let cases: [(Headers<'_>, &str); 15] = [
             (&[("host", "a.example")], "fine"),
             (&[("host", "a.example:65535")], "fine"),
             (&[("host", "a.example:65536")], "bad-host"),
+            (&[("host", "a.example:9999999999")], "bad-host"),
             (&[("host", "a.example:008443")], "fine"),
             (&[("host", "a.example:8443")], "fine"),
             (&[("host", "[::1]:8443")], "fine"),

@@ -204,6 +204,7 @@ impl Write for Io {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_held(cx))?;
         let result = Write::poll_write_vectored(Pin::new(&mut self.stream), cx, bytes);
         self.note(&result);
         result
@@ -218,9 +219,8 @@ impl Write for Io {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_held(cx))?;
         let result = Write::poll_flush(Pin::new(&mut self.stream), cx);
-        if result.is_pending() {
-            self.pulse.cannot_write();
-        }
+        // TLS says that it wrote what it still holds: only here it is known to have left.
+        self.pulse.flushed(result.is_ready());
         result
     }
 

@@ -73,6 +73,15 @@ impl Pulse {
         self.blocked.set(true);
     }
 
+    /// Whether all that was written has left.
+    pub(super) fn flushed(&self, all: bool) {
+        match all {
+            true if self.blocked.get() => self.wrote(),
+            true => {}
+            false => self.cannot_write(),
+        }
+    }
+
     pub(super) fn shutting(&self) {
         self.shutting.set(true);
     }
@@ -148,5 +157,25 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         self.0.in_flight.set(self.0.in_flight.get().saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_took_what_was_held_back_is_not_waited_for() {
+        for http1 in [true, false] {
+            let pulse = Pulse::new(http1);
+            pulse.bytes();
+            let (call, _) = pulse.call();
+            pulse.wrote();
+            pulse.flushed(false);
+            assert!(matches!(pulse.wait(), Wait::Reader(_)));
+            pulse.flushed(true);
+            assert_eq!(pulse.wait(), Wait::Us);
+            drop(call);
+        }
     }
 }

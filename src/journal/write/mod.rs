@@ -22,9 +22,9 @@ use self::time::{NOW, THEN, time};
 /// event, so that a worker writes it once a decision and not once a call.
 #[derive(Debug)]
 pub struct Common {
-    who: Vec<u8>,
-    what: Vec<u8>,
-    may: Vec<u8>,
+    who: Box<[u8]>,
+    what: Box<[u8]>,
+    may: Box<[u8]>,
 }
 
 impl Common {
@@ -33,7 +33,7 @@ impl Common {
         let written = |write: fn(&mut Vec<u8>, &Decided)| {
             let mut out = Vec::new();
             write(&mut out, decided);
-            out
+            out.into_boxed_slice()
         };
         Self { who: written(who), what: written(what), may: written(may) }
     }

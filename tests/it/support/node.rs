@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -83,7 +83,7 @@ async fn answer(conn: Arc<Conn>, request: Request<RequestBody>) -> Response<Body
             }
         },
         path if path.starts_with("/letters/") => {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep_until(next_beat()).await;
             let count = path.trim_start_matches("/letters/").parse().unwrap_or(0);
             let letters: String = ('a'..='z').cycle().take(count).collect();
             say(StatusCode::OK, &letters)
@@ -96,6 +96,15 @@ async fn answer(conn: Arc<Conn>, request: Request<RequestBody>) -> Response<Body
         }
         _ => say(StatusCode::OK, "hello"),
     }
+}
+
+/// A moment that all have in common who ask at about the same time.
+fn next_beat() -> tokio::time::Instant {
+    static FIRST: OnceLock<tokio::time::Instant> = OnceLock::new();
+    const BEAT: Duration = Duration::from_millis(500);
+    let first = *FIRST.get_or_init(tokio::time::Instant::now);
+    let beats = first.elapsed().as_millis() / BEAT.as_millis();
+    first + BEAT * u32::try_from(beats + 2).unwrap()
 }
 
 fn never<E>(_: E) -> io::Error {

@@ -148,9 +148,6 @@ impl Follower {
         let mut pieces = Vec::new();
         loop {
             let Came { is_short, is_over } = self.pieces.take(&mut pieces, (NAP, self.patience()));
-            if pieces.is_empty() {
-                self.journal.stock.clear();
-            }
             for mut piece in pieces.drain(..) {
                 self.take(&mut piece);
                 self.onward.tell(|follower| follower.give(piece));

@@ -76,8 +76,7 @@ impl Writer {
             let longest = if self.state.outage.is_some() { RETRY } else { TICK };
             let is_last = self.shared.queue.take(&mut batch, longest);
             if batch.len() == 0 {
-                // Here, and not where lines are done with: the allocator takes a page back from the thread
-                // that it gave it to.
+                // Here, since the allocator takes a page back only from the thread that it gave it to.
                 self.shared.stock.clear();
             }
             pace.came(batch.awaited(), monotonic());
@@ -357,17 +356,16 @@ mod tests {
     fn room_for_lines_is_given_back_when_no_more_come() {
         let folder = tempfile::tempdir().unwrap();
         let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
-        let tree = TreeOptions::signed_by(Signer::new("north", &[7; 32]));
+        let options = TreeOptions::signed_by(Signer::new("north", &[7; 32]));
         let claim = Arc::new(Claim::take(folder.path()).unwrap());
-        let (follower, feed) = Follower::open(&claim, &shared, tree).unwrap();
+        let (follower, feed) = Follower::open(&claim, &shared, options).unwrap();
         let log = Log::new(&claim, 1 << 16, "north", 0, feed);
         let mut writer = Writer::new(&shared, log, Ledger::default());
         let state = follower.state();
         writer.log.roll(&mut writer.ledger, shared.now()).unwrap();
-        let threads =
-            [std::thread::spawn(move || follower.run(0)), std::thread::spawn(move || writer.run())];
+        let tree = std::thread::spawn(move || follower.run(0));
+        let journal = std::thread::spawn(move || writer.run());
         shared.keep(&Event::Stopped(Stopped { time: shared.now() }));
-
         // A checkpoint is signed after the tree is done with the lines.
         let began = monotonic();
         while state.latest().is_none() || shared.stock.bytes() > 0 {
@@ -375,9 +373,8 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
         }
         shared.queue.close();
-        for thread in threads {
-            thread.join().unwrap();
-        }
+        journal.join().unwrap();
+        tree.join().unwrap();
     }
 
     #[test]

@@ -165,14 +165,10 @@ fn is_simple(authority: &[u8]) -> bool {
     fits && !host.is_empty() && host.iter().all(is_host)
 }
 
-/// Whether it is a port, in five digits at most.
+/// Whether it is a port, and written in digits only.
 fn is_port(digits: &[u8]) -> bool {
-    let number = digits.iter().fold(0_u32, |number, digit| {
-        number.saturating_mul(10).saturating_add(u32::from(digit.wrapping_sub(b'0')))
-    });
-    (1..=5).contains(&digits.len())
-        && digits.iter().all(u8::is_ascii_digit)
-        && number <= u16::MAX.into()
+    let number = std::str::from_utf8(digits).map(str::parse::<u16>);
+    digits.iter().all(u8::is_ascii_digit) && matches!(number, Ok(Ok(_)))
 }
 
 /// Whether it is a host with or without a port, and nothing more.

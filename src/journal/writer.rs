@@ -309,7 +309,7 @@ fn micros(span: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-
+    use std::path::Path;
     use std::sync::atomic::AtomicBool;
 
     use uuid::Uuid;
@@ -324,15 +324,20 @@ mod tests {
     use super::*;
     use crate::domain::Zone;
 
+    /// A tree and a writer that belong together, not yet at work.
+    fn opened(folder: &Path, shared: &Arc<Shared>) -> (Follower, Writer) {
+        let tree = TreeOptions::signed_by(Signer::new("north", &[7; 32]));
+        let claim = Arc::new(Claim::take(folder).unwrap());
+        let (follower, feed) = Follower::open(&claim, shared, tree).unwrap();
+        let log = Log::new(&claim, 1 << 16, "north", 0, feed);
+        (follower, Writer::new(shared, log, Ledger::default()))
+    }
+
     #[test]
     fn a_call_whose_caller_left_is_counted_and_keeps_no_place_if_it_cannot_come_on_record() {
         let folder = tempfile::tempdir().unwrap();
         let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
-        let tree = TreeOptions::signed_by(Signer::new("north", &[7; 32]));
-        let claim = Arc::new(Claim::take(folder.path()).unwrap());
-        let (_, feed) = Follower::open(&claim, &shared, tree).unwrap();
-        let log = Log::new(&claim, 1 << 16, "north", 0, feed);
-        let mut writer = Writer::new(&shared, log, Ledger::default());
+        let (_, mut writer) = opened(folder.path(), &shared);
         let decided = Decided::new(shared.now(), Uuid::now_v7(), Zone::Sharing);
         let (ticket, open) = Reservation::new(&shared, Zone::Sharing, 2_048).decided(&decided);
         let given_back = Arc::new(AtomicBool::new(false));
@@ -356,11 +361,7 @@ mod tests {
     fn room_for_lines_is_given_back_when_no_more_come() {
         let folder = tempfile::tempdir().unwrap();
         let shared = Arc::new(Shared::new(&BTreeMap::new(), Clock::system()));
-        let options = TreeOptions::signed_by(Signer::new("north", &[7; 32]));
-        let claim = Arc::new(Claim::take(folder.path()).unwrap());
-        let (follower, feed) = Follower::open(&claim, &shared, options).unwrap();
-        let log = Log::new(&claim, 1 << 16, "north", 0, feed);
-        let mut writer = Writer::new(&shared, log, Ledger::default());
+        let (follower, mut writer) = opened(folder.path(), &shared);
         let state = follower.state();
         writer.log.roll(&mut writer.ledger, shared.now()).unwrap();
         let tree = std::thread::spawn(move || follower.run(0));

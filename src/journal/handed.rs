@@ -13,10 +13,10 @@ use super::settled::lock;
 const ROOM: usize = 8 << 20;
 
 /// Bytes that a stock keeps: what waits for a follower at the highest rate, and no more.
-const STOCK: usize = 4 << 20;
+const STOCK: usize = 1 << 20;
 
 /// No larger room is kept: the heads of segments, which can be long, would keep out all others in time.
-const LARGEST: usize = STOCK / 16;
+const LARGEST: usize = STOCK / 8;
 
 /// Emptied room for lines. It is written to again and again while lines come: new memory would cost a page
 /// fault with every write, and the time to zero it.
@@ -288,7 +288,7 @@ mod tests {
         drop([lines(100), lines(LARGEST + 1), lines(200)]);
         assert_eq!([1, 1, 1].map(|bytes| stock.take(bytes).capacity()), [200, 100, 1]);
 
-        drop([(); 17].map(|()| lines(LARGEST)));
+        drop([(); 9].map(|()| lines(LARGEST)));
         assert_eq!(stock.bytes(), STOCK);
         stock.clear();
         drop(lines(100));

@@ -43,10 +43,11 @@ impl Tiles {
         let partial = full.with_extension("p");
         let is_full = tile.hashes.len() == WIDTH;
         let path = if is_full { full } else { partial.join(tile.hashes.len().to_string()) };
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+        let bytes = bytes(&tile.hashes);
+        if let (None, Some(folder)) = (unless_absent(put(&path, &bytes, 0o600))?, path.parent()) {
+            fs::create_dir_all(folder)?;
+            put(&path, &bytes, 0o600)?;
         }
-        put(&path, &bytes(&tile.hashes), 0o600)?;
         if is_full && partial.exists() {
             self.parts.push(partial);
         }

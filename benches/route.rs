@@ -9,6 +9,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use helan::domain::ProfileId;
+use helan::gateway::listen::Fields;
 use helan::gateway::{PreparedView, Target, normalize, route};
 use http::Request;
 use http::request::Parts;
@@ -26,7 +27,7 @@ fn head(entry: &str) -> Parts {
 
 fn find(view: &PreparedView, head: &Parts) -> Target {
     let path = normalize(head.uri.path()).unwrap();
-    route(view, head, &path).unwrap()
+    route(view, &Fields::read(head), &path).unwrap()
 }
 
 fn routing(criterion: &mut Criterion) {

@@ -218,7 +218,7 @@ async fn answer(worker: Rc<Worker>, round: Vec<Waiting>, tell: Rc<Sender<Round>>
     let (began, idle) = (Instant::now(), crate::proc::cpu());
     let answers = requests.into_iter().map(|(conn, request)| async {
         let received: Timestamp = worker.node.clock.now();
-        let answer = handle(&worker, Inbound::new(conn, request, received)).await;
+        let answer = handle(Rc::clone(&worker), Inbound::new(conn, request, received)).await;
         let (head, body) = answer.into_parts();
         Answer { head, body: body.collect().await.unwrap().to_bytes() }
     });

@@ -31,7 +31,7 @@ mod vary;
 pub use self::flight::{Landed, Waiter};
 pub use self::key::{Ask, Key, Wishes};
 pub use self::lead::{Join, Lead};
-pub use self::rules::{Admitted, Exchange, Reserve, admit, drop_hop_by_hop, invalidates, reserve};
+pub use self::rules::{Admitted, Exchange, Reserve, admit, invalidates, reserve};
 pub use self::slot::Lookup;
 pub use self::status::{CacheStatus, Forward};
 pub use self::store::{Cache, Held};

@@ -200,13 +200,7 @@ fn said_length(headers: &HeaderMap) -> Result<Option<u64>, Unkept> {
 
 /// Takes out what belongs to the connection, and `Age`, which is reckoned anew for every hit.
 pub(super) fn drop_unkept(headers: &mut HeaderMap) {
-    drop_hop_by_hop(headers);
     headers.remove(AGE);
-}
-
-/// Takes out what belongs to the connection.
-pub fn drop_hop_by_hop(headers: &mut HeaderMap) {
-    // An answer has one or two of them: looking at what is there costs less than asking for each.
     let mut gone: Vec<HeaderName> =
         headers.keys().filter(|name| is_of_the_connection(name)).cloned().collect();
     for line in headers.get_all(CONNECTION) {

@@ -42,15 +42,19 @@ pub use self::request::Inbound;
 pub use self::route::{Target, Use, normalize, route};
 pub use self::worker::{Held, Node, Side, Worker};
 
+use std::rc::Rc;
+
 use http::Response;
 
+use self::listen::Fields;
+
 /// Answers a request and leaves a record of it on every way out, a hang-up included.
-pub async fn handle(worker: &Worker, request: Box<Inbound>) -> Response<Body> {
+pub async fn handle(worker: Rc<Worker>, request: Box<Inbound>) -> Response<Body> {
     let mut trail = Trail::open(&worker.side.recorder, &request);
-    match pass(worker, request, &mut trail).await {
+    match pass(&worker, request, &mut trail).await {
         Ok(ready) => ready.send(trail),
         // Boxed where it is rare: the future of a call is copied when it is begun.
-        Err(refusal) => Box::pin(trail.refuse(refusal, worker)).await,
+        Err(refusal) => Box::pin(trail.refuse(refusal, &worker)).await,
     }
 }
 
@@ -62,25 +66,26 @@ async fn pass(
 ) -> Result<answer::Ready, Refusal> {
     // One View for the whole request: what is swapped meanwhile counts from the next request on.
     let view = worker.side.view();
-    request::check(&request)?;
+    let fields = Fields::read(&request.head);
+    request::check(&fields, request.conn.bounds())?;
     if cors::is_preflight(worker, &request) {
         worker.limit_look(&view, None, trail)?;
         return Box::pin(trail.preflight(worker)).await;
     }
     let path = normalize(request.head.uri.path())?;
 
-    let identity = worker.identify(&view, &request, trail).await?;
+    let identity = worker.identify(&view, &request.conn, &fields, trail).await?;
     let asker = Asker::of(&identity);
     if let Some(listing) = catalog::answer(worker, &view, &asker, &request, &path, trail)? {
         return Box::pin(trail.listed(listing, &request.head.method, worker)).await;
     }
-    let mut target = route(&view, &request.head, &path)?;
+    let mut target = route(&view, &fields, &path)?;
     trail.target(&view, &target);
-    let declared = request::declared(&view, &request.head.headers)?;
+    let declared = request::declared(&view, &fields)?;
     trail.declared(&view, &asker, &target, &declared);
     let origin = worker.origin(&asker, trail);
-    let asking = fetch::Asking::new(&request.head, &target, origin)?;
-    let body = match request::kind(&request) {
+    let asking = fetch::Asking::new(&fields, &target, origin)?;
+    let body = match fields.content_type.first {
         Some(_) => Box::pin(request::body(&mut target, request, trail)).await?,
         None => request::Forwarded::None,
     };
@@ -114,12 +119,12 @@ async fn pass(
 mod tests {
     use super::*;
 
-    fn size<F: Future>(_: impl FnOnce(&'static Worker, Box<Inbound>) -> F) -> usize {
+    fn size<F: Future>(_: impl FnOnce(Rc<Worker>, Box<Inbound>) -> F) -> usize {
         size_of::<F>()
     }
 
     #[test]
     fn the_future_of_a_call_is_small() {
-        assert!(size(handle) <= 6 * 1024, "{} bytes", size(handle));
+        assert!(size(handle) <= 3 * 1024, "{} bytes", size(handle));
     }
 }

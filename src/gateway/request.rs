@@ -5,23 +5,17 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, Request, header};
+use http::{Method, Request, header};
 use http_body_util::BodyExt as _;
 
+use crate::config::Bounds;
 use crate::domain::{MatterCode, PurposeId, Timestamp};
 use crate::gateway::decide::Permit;
-use crate::gateway::listen::{Conn, HeadProblem, RequestBody, check_head};
+use crate::gateway::listen::{Conn, Field, Fields, HeadProblem, RequestBody, check_head};
 use crate::gateway::prepare::PreparedView;
 use crate::gateway::record::Trail;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::route::{Target, check_body};
-
-/// Headers of Helan's that a caller may send.
-pub(super) static KEY: HeaderName = HeaderName::from_static("helan-key");
-static PURPOSE: HeaderName = HeaderName::from_static("helan-purpose");
-static MATTER: HeaderName = HeaderName::from_static("helan-matter");
-static OPERATOR: HeaderName = HeaderName::from_static("helan-operator");
-static GRANT: HeaderName = HeaderName::from_static("helan-grant");
 
 /// Longest value of `Helan-Operator` and of a case number.
 const LONGEST: usize = 128;
@@ -101,8 +95,8 @@ impl Forwarded {
 }
 
 /// Refuses a head that breaks HTTP or pretends to come from a gateway.
-pub fn check(request: &Inbound) -> Result<(), Refusal> {
-    check_head(&request.head, request.conn.bounds()).map_err(|problem| match problem {
+pub fn check(fields: &Fields<'_>, bounds: &Bounds) -> Result<(), Refusal> {
+    check_head(fields, bounds).map_err(|problem| match problem {
         HeadProblem::BodyTooLarge => Refusal::BodyTooLong,
         HeadProblem::AmbiguousLength
         | HeadProblem::BareLineFeed
@@ -114,19 +108,13 @@ pub fn check(request: &Inbound) -> Result<(), Refusal> {
         | HeadProblem::UnknownExpectation
         | HeadProblem::TooManyHeaders => Refusal::Malformed { problem },
     })?;
-    // `_` counts as `-`: CGI-like interfaces cannot tell them apart.
-    let forged = request.head.headers.keys().any(|name| {
-        let rest = name.as_str().strip_prefix("helan");
-        rest.is_some_and(|rest| rest.starts_with(['-', '_']))
-            && ![&KEY, &PURPOSE, &MATTER, &OPERATOR, &GRANT].contains(&name)
-    });
-    if forged { Err(Refusal::HeaderForged) } else { Ok(()) }
+    if fields.forged { Err(Refusal::HeaderForged) } else { Ok(()) }
 }
 
 /// Reads what the caller declares in headers.
-pub fn declared(view: &PreparedView, headers: &HeaderMap) -> Result<Declared, Refusal> {
+pub fn declared(view: &PreparedView, fields: &Fields<'_>) -> Result<Declared, Refusal> {
     let mut declared = Declared::default();
-    if let Some(text) = single(headers, &PURPOSE)? {
+    if let Some(text) = single(fields.purpose, "Helan-Purpose")? {
         declared.purpose = view.view.purpose(text).cloned();
         if declared.purpose.is_none() {
             PurposeId::parse(text)
@@ -134,18 +122,18 @@ pub fn declared(view: &PreparedView, headers: &HeaderMap) -> Result<Declared, Re
             declared.unregistered_purpose = Some(text.to_owned());
         }
     }
-    if let Some(text) = single(headers, &GRANT)? {
+    if let Some(text) = single(fields.grant, "Helan-Grant")? {
         crate::domain::GrantId::parse(text)
             .map_err(|_| Refusal::HeaderNotValid { name: "Helan-Grant" })?;
         declared.grant = Some(text.to_owned());
     }
-    if let Some(text) = single(headers, &OPERATOR)? {
+    if let Some(text) = single(fields.operator, "Helan-Operator")? {
         if text.is_empty() || text.len() > LONGEST {
             return Err(Refusal::HeaderNotValid { name: "Helan-Operator" });
         }
         declared.operator = Some(text.to_owned());
     }
-    if let Some(text) = single(headers, &MATTER)? {
+    if let Some(text) = single(fields.matter, "Helan-Matter")? {
         matter(view, text, &mut declared)
             .ok_or(Refusal::HeaderNotValid { name: "Helan-Matter" })?;
     }
@@ -153,17 +141,12 @@ pub fn declared(view: &PreparedView, headers: &HeaderMap) -> Result<Declared, Re
 }
 
 /// A header that may stand once.
-fn single<'a>(
-    headers: &'a HeaderMap,
-    name: &'static HeaderName,
-) -> Result<Option<&'a str>, Refusal> {
-    let mut values = headers.get_all(name).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let not_valid = || Refusal::HeaderNotValid { name: name.as_str() };
-    if values.next().is_some() {
-        return Err(not_valid());
+fn single<'a>(field: Field<'a>, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+    let Some(value) = field.first else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) if !field.repeated => Ok(Some(text.trim())),
+        Ok(_) | Err(_) => Err(Refusal::HeaderNotValid { name }),
     }
-    value.to_str().map(|text| Some(text.trim())).map_err(|_| not_valid())
 }
 
 /// Reads `"code";case="number"` (RFC 9651, an item with one parameter).
@@ -207,11 +190,6 @@ fn fits(pattern: &str, case: &str) -> bool {
     }) && given.next().is_none()
 }
 
-/// The type of the request's body, if it has one.
-pub fn kind(request: &Inbound) -> Option<&str> {
-    request.head.headers.get(header::CONTENT_TYPE)?.to_str().ok()
-}
-
 /// Reads a JSON body to check it. Another kind may stream only if the entry says that it selects
 /// nothing: what cannot be checked is refused.
 pub async fn body(
@@ -219,7 +197,8 @@ pub async fn body(
     request: Box<Inbound>,
     trail: &mut Trail,
 ) -> Result<Forwarded, Refusal> {
-    let Some(kind) = kind(&request) else { return Ok(Forwarded::None) };
+    let kind = request.head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let Some(kind) = kind else { return Ok(Forwarded::None) };
     let Some(interface) = &target.entry.source.entry.interface else {
         return Err(Refusal::BodyNotDescribed);
     };

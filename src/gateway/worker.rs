@@ -16,9 +16,10 @@ use crate::gateway::identify::{
     self, CertificateFacts, Evidence, IdentifyError, Identity, KeySets, TokenFault,
 };
 use crate::gateway::limit::{Bounds, Limiters, Quota, RateKey, Slot, prefix_of};
+use crate::gateway::listen::{Conn, Fields};
 use crate::gateway::prepare::{Prepared, PreparedView};
 use crate::gateway::record::{Recorder, Trail};
-use crate::gateway::request::{self, Declared, Inbound};
+use crate::gateway::request::Declared;
 use crate::gateway::route::{Target, Use};
 use crate::journal::Clock;
 use crate::net::jwks::Algorithm;
@@ -113,21 +114,21 @@ impl Worker {
     pub async fn identify(
         &self,
         view: &PreparedView,
-        request: &Inbound,
+        conn: &Conn,
+        fields: &Fields<'_>,
         trail: &mut Trail,
     ) -> Result<Identity, Refusal> {
-        let headers = &request.head.headers;
-        if !request.conn.trusted() {
+        if !conn.trusted() {
             return Err(Refusal::NotProved { cause: IdentifyError::CertificateRevoked });
         }
-        let certificate = request.conn.certificate().map(|certificate| CertificateFacts {
+        let certificate = conn.certificate().map(|certificate| CertificateFacts {
             thumbprint: &certificate.thumbprint,
             dns_names: &certificate.dns_names,
             not_after: certificate.not_after,
         });
         let evidence = Evidence {
-            authorization: headers.get_all(http::header::AUTHORIZATION),
-            helan_key: headers.get_all(&request::KEY),
+            authorization: fields.authorization,
+            helan_key: fields.key,
             certificate,
             zone: self.side.zone,
             now: trail.now(),

@@ -52,18 +52,12 @@ fn handler(parts: &Arc<Parts>) -> Handler<Body> {
         .collect();
     let clock = parts.clock.clone();
     Rc::new(move |conn, request| {
-        let worker = workers.get(&conn.zone()).cloned();
-        let inbound = Inbound::new(conn, request, clock.now());
-        Box::pin(async move {
-            match worker {
-                Some(worker) => handle(&worker, inbound).await,
-                // A listener is only started for a zone that has a side; were it not so, nothing is said.
-                None => {
-                    let mut response = http::Response::new(Body::empty());
-                    *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
-                    response
-                }
-            }
-        })
+        let Some(worker) = workers.get(&conn.zone()).cloned() else {
+            // A listener is only started for a zone that has a side; were it not so, nothing is said.
+            let mut response = http::Response::new(Body::empty());
+            *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+            return Box::pin(std::future::ready(response));
+        };
+        Box::pin(handle(worker, Inbound::new(conn, request, clock.now())))
     })
 }

@@ -15,7 +15,7 @@ use super::{Slot, UpstreamError};
 
 /// What an interface answered.
 pub struct Answer {
-    /// Status and headers, as they came.
+    /// Status and headers, but for those that speak of the connection (RFC 9110 §7.6.1).
     pub head: Parts,
     /// The rest, as it comes.
     pub body: AnswerBody,

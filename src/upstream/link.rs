@@ -43,7 +43,8 @@ impl Link {
             Self::Branch { branch, pool } => {
                 let head = address_http2(to, head)?;
                 let request = Request::from_parts(head, body);
-                let outcome = branch.exchange(request, to.answer).await;
+                // Boxed: it is large, and a call by HTTP/1.1 has none.
+                let outcome = Box::pin(branch.exchange(request, to.answer)).await;
                 if outcome.as_ref().is_err_and(|failed| failed.gone) {
                     pool.retire(branch);
                 }

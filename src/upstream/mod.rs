@@ -34,7 +34,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
-use http::{Method, Request};
+use http::Method;
+use http::request::Parts;
 
 use self::compile::Identity;
 use self::link::Failed;
@@ -57,20 +58,21 @@ pub struct Upstreams {
 impl Upstreams {
     /// Sends a request and waits for the head of the answer.
     ///
-    /// Only path and query of its URI are used. `Host` and the department's credentials are set
+    /// Only path and query of the URI in its head are used. `Host` and the department's credentials are set
     /// here; everything that must not go further has to be gone already. A request is sent again,
     /// once and within a budget, if it provably was not looked at, or if it is idempotent, has no
     /// body and the reused connection closed before the first byte of an answer.
     pub async fn send(
         &self,
         slot: Slot,
-        mut request: Request<RequestBody>,
+        mut head: Box<Parts>,
+        body: RequestBody,
     ) -> Result<Answer, UpstreamError> {
         let to = Arc::clone(slot.upstream());
         let outcome = match to.state.pass() {
             Ok(passage) => {
-                to.show_credentials(request.headers_mut());
-                let outcome = self.attempt(slot, request).await;
+                to.show_credentials(&mut head.headers);
+                let outcome = self.attempt(slot, &mut head, body).await;
                 passage.tell(outcome.as_ref().map(|answer| answer.head.status));
                 outcome
             }
@@ -85,7 +87,9 @@ impl Upstreams {
     async fn attempt(
         &self,
         slot: Slot,
-        request: Request<RequestBody>,
+        // It stays with the caller, so that a second attempt needs no copy of it.
+        head: &mut Parts,
+        mut body: RequestBody,
     ) -> Result<Answer, UpstreamError> {
         let to = slot.upstream();
         let pool = self.pool(to);
@@ -94,8 +98,6 @@ impl Upstreams {
             // side anew, which costs more than looking for what else came.
             tokio::task::yield_now().await;
         }
-        // The head stays here, so that a second attempt needs no copy of it.
-        let (mut head, mut body) = request.into_parts();
         let mut again = false;
         loop {
             let (mut link, reused) = match pool.lease(to, again).await {
@@ -107,7 +109,7 @@ impl Upstreams {
                 Err(error) => return Err(error),
             };
             let spare = if again { None } else { body.whole() };
-            match link.exchange(to, &mut head, body).await {
+            match link.exchange(to, head, body).await {
                 Ok(head) => {
                     let body = AnswerBody::new(link, slot);
                     return Ok(Answer { head, body, reused });

@@ -41,7 +41,7 @@ enum Kind {
 #[derive(Debug)]
 struct Streaming {
     shaping: Shaping,
-    watch: Option<Watch>,
+    watch: Option<Box<Watch>>,
     pace: Pace,
 }
 
@@ -67,7 +67,7 @@ impl Body {
 
     pub(super) fn streaming(
         shaping: Box<Shaping>,
-        watch: Option<Watch>,
+        watch: Option<Box<Watch>>,
         trail: Box<Trail>,
     ) -> Self {
         let pace = Pace::new(trail.conn().bounds());

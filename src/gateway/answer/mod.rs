@@ -39,7 +39,7 @@ pub struct Ready {
     status: StatusCode,
     headers: HeaderMap,
     held: Held,
-    watch: Option<Watch>,
+    watch: Option<Box<Watch>>,
 }
 
 impl Ready {
@@ -118,7 +118,7 @@ pub async fn shape(
         }
         None => Held::Streaming(Box::new(shaping)),
     };
-    let watch = matches!(&body, Held::Streaming(_)).then(|| Watch::new(worker, allowed));
+    let watch = matches!(&body, Held::Streaming(_)).then(|| Box::new(Watch::new(worker, allowed)));
     Ok(Ready { status, headers: head, held: body, watch })
 }
 

@@ -6,14 +6,10 @@ use uuid::Uuid;
 
 use crate::gateway::Refusal;
 use crate::gateway::decide::Asker;
+use crate::gateway::listen::Fields;
 use crate::gateway::route::Target;
 use crate::net::headers::goes_no_further;
 use crate::policy::Place;
-use crate::upstream::RequestBody;
-
-/// Headers of a consumer that may be passed on. Everything else – credentials, cookies, method
-/// overrides, hop-by-hop fields, conditions, ranges, all of Helan's own – goes no further.
-const PASSED: [HeaderName; 3] = [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE];
 
 /// W3C trace context.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -21,12 +17,9 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// A request to a department, without its body.
 #[derive(Clone, Debug)]
 pub struct Asking {
-    /// The method.
-    pub method: Method,
-    /// Path and query at the department.
-    pub uri: Uri,
-    /// Headers as they are forwarded; credentials come later.
-    pub headers: HeaderMap,
+    /// Method, path and query at the department, and headers as they are forwarded; credentials come
+    /// later. Boxed, for it is handed down to the connection.
+    pub head: Box<Parts>,
     /// Those of them that the description names.
     pub described: Vec<(HeaderName, HeaderValue)>,
     /// Whether the consumer set a condition that cannot be checked here.
@@ -50,18 +43,21 @@ pub struct Origin<'a> {
 
 impl Asking {
     /// Builds it from what was compared.
-    pub fn new(head: &Parts, target: &Target, origin: Origin<'_>) -> Result<Self, Refusal> {
+    pub fn new(fields: &Fields<'_>, target: &Target, origin: Origin<'_>) -> Result<Self, Refusal> {
+        let head = fields.head;
         let uri: Uri = target.forward.parse().map_err(|_| Refusal::PathAmbiguous)?;
         let mut headers = HeaderMap::with_capacity(8);
-        for name in PASSED {
-            if let Some(value) = head.headers.get(&name) {
+        // Everything else of the consumer's – credentials, cookies, method overrides, hop-by-hop fields,
+        // conditions, ranges, all of Helan's own – goes no further.
+        let preferences =
+            [(header::ACCEPT, fields.accept), (header::ACCEPT_LANGUAGE, fields.accept_language)];
+        // A kept answer serves everybody, so nobody's preferences select it.
+        let is_kept = target.entry.source.entry.cache.is_some();
+        let preferences = preferences.into_iter().filter(|_| !is_kept);
+        for (name, field) in preferences.chain([(header::CONTENT_TYPE, fields.content_type)]) {
+            if let Some(value) = field.first {
                 headers.insert(name, value.clone());
             }
-        }
-        if target.entry.source.entry.cache.is_some() {
-            // The kept answer serves everybody, so nobody's preferences select it.
-            headers.remove(header::ACCEPT);
-            headers.remove(header::ACCEPT_LANGUAGE);
         }
         let described = described(head, target);
         headers.extend(described.iter().cloned());
@@ -69,23 +65,17 @@ impl Asking {
         add(&mut headers, header::VIA, [protocol(head.version), " ", origin.node].concat())?;
         add(&mut headers, header::FORWARDED, forwarded(&origin))?;
         add(&mut headers, TRACEPARENT, traceparent(origin.transaction))?;
+        let (mut asked, ()) = Request::new(()).into_parts();
+        (asked.method, asked.uri, asked.headers) = (method(target), uri, headers);
         Ok(Self {
-            method: method(target),
-            uri,
-            headers,
+            head: Box::new(asked),
             described,
-            conditional: is_conditional(head),
-            wishes: crate::cache::Wishes::read(&head.headers),
+            conditional: is_conditional(fields),
+            wishes: match fields.cache_control.first {
+                Some(_) => crate::cache::Wishes::read(&head.headers),
+                None => crate::cache::Wishes::default(),
+            },
         })
-    }
-
-    /// The request, with its body.
-    pub(super) fn request(self, body: RequestBody) -> Request<RequestBody> {
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method;
-        *request.uri_mut() = self.uri;
-        *request.headers_mut() = self.headers;
-        request
     }
 }
 
@@ -100,11 +90,10 @@ fn method(target: &Target) -> Method {
 
 /// Conditions that would have to hold at the department, whose validators the consumer never saw
 /// (RFC 9110 §13). `If-None-Match` of a safe method is answered from the shaped answer.
-fn is_conditional(head: &Parts) -> bool {
-    let has = |name| head.headers.contains_key(name);
-    has(header::IF_MATCH)
-        || has(header::IF_UNMODIFIED_SINCE)
-        || (has(header::IF_NONE_MATCH) && !head.method.is_safe())
+fn is_conditional(fields: &Fields<'_>) -> bool {
+    fields.if_match.is_there()
+        || fields.if_unmodified_since.is_there()
+        || (fields.if_none_match.is_there() && !fields.head.method.is_safe())
 }
 
 /// Header parameters that the description names, but for those that end at the gate whatever it

@@ -41,7 +41,8 @@ pub(super) async fn find(
     let Some((key, upstream)) = key(target, asking).zip(target.entry.upstream.as_ref()) else {
         return Ok(Found::Alone(Forward::Bypass));
     };
-    let ask = Ask { key: &key, headers: &asking.headers, wishes: asking.wishes, now: trail.now() };
+    let ask =
+        Ask { key: &key, headers: &asking.head.headers, wishes: asking.wishes, now: trail.now() };
     let why = match look_up(worker, &ask, trail) {
         Ok(found) => return Ok(Found::Answer(found)),
         Err(why) => why,
@@ -77,7 +78,7 @@ async fn share(
             }
             Join::Wait(waiter) => waiter,
         };
-        match timeout_at(due, waiter.wait(&asking.headers)).await {
+        match timeout_at(due, waiter.wait(&asking.head.headers)).await {
             Ok(Landed::Shared(stored)) => {
                 return Ok(Found::Answer(collapsed(&stored, why, ask.now)));
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, StatusCode, request};
 
 use self::failure::Failure;
 use self::kept::Found;
@@ -75,7 +75,7 @@ pub async fn cache_or_fetch(
     }
     let policy = target.entry.source.entry.cache.as_ref();
     let found = match (policy, &body) {
-        (Some(_), _) if asking.method != Method::GET => Found::Alone(Forward::Method),
+        (Some(_), _) if asking.head.method != Method::GET => Found::Alone(Forward::Method),
         (Some(policy), Forwarded::None) => {
             kept::find(worker, policy, &asking, target, trail).await?
         }
@@ -106,8 +106,7 @@ async fn alone(
         Forwarded::Stream(body) => RequestBody::stream(body),
     };
     let key = (!target.method.is_safe()).then(|| kept::key(target, &asking)).flatten();
-    let answer =
-        send(worker, &target.entry, asking.request(body)).await.map_err(Failure::refusal)?;
+    let answer = send(worker, &target.entry, asking.head, body).await.map_err(Failure::refusal)?;
     if crate::cache::invalidates(&target.method, answer.head.status) {
         forget(worker, target, key.as_ref());
     }
@@ -132,7 +131,8 @@ fn forget(worker: &Worker, target: &Target, key: Option<&crate::cache::Key>) {
 async fn send(
     worker: &Worker,
     entry: &Arc<Prepared>,
-    request: Request<RequestBody>,
+    head: Box<request::Parts>,
+    body: RequestBody,
 ) -> Result<Answer, Failure> {
     let Some(upstream) = &entry.upstream else { return Err(Failure::NotMounted) };
     let slot = upstream.slot().map_err(Failure::of)?;
@@ -142,7 +142,7 @@ async fn send(
         worker.node.limiters.take_entry(&catalog.id, rate).map_err(Failure::Limited)?;
     }
     let timer = entry.metrics.upstream.start_timer();
-    match worker.upstreams.send(slot, request).await {
+    match worker.upstreams.send(slot, head, body).await {
         Ok(answer) => {
             timer.observe_duration();
             Ok(answer)
@@ -156,8 +156,7 @@ async fn send(
 
 impl Unshaped {
     fn live(head: Parts, body: Source, cache: CacheStatus) -> Self {
-        let Parts { status, mut headers, .. } = head;
-        crate::cache::drop_hop_by_hop(&mut headers);
+        let Parts { status, headers, .. } = head;
         Self { status, headers, body, cache, received: Some(status), kept: None }
     }
 

@@ -54,10 +54,10 @@ pub(super) async fn bring(
     let Some(upstream) = &fetch.entry.upstream else { return Err(Failure::NotMounted) };
     let due = Instant::now() + upstream.patience();
     let clock = &fetch.worker.node.clock;
-    let plain = asking.headers.clone();
+    let plain = asking.head.headers.clone();
     if let Some(stale) = stale {
         let mut conditional = asking.clone();
-        cache::conditions(stale, &mut conditional.headers);
+        cache::conditions(stale, &mut conditional.head.headers);
         let sent = clock.now();
         let answer = ask(fetch, conditional, due).await?;
         let policy = fetch.policy;
@@ -77,8 +77,8 @@ pub(super) async fn bring(
 }
 
 async fn ask(fetch: &Fetch<'_>, asking: Asking, due: Instant) -> Result<Answer, Failure> {
-    let request = asking.request(RequestBody::empty());
-    let sent = timeout_at(due, send(fetch.worker, fetch.entry, request)).await;
+    let sent = send(fetch.worker, fetch.entry, asking.head, RequestBody::empty());
+    let sent = timeout_at(due, sent).await;
     sent.unwrap_or(Err(Failure::Busy))
 }
 

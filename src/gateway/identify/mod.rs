@@ -17,7 +17,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderValue;
-use http::header::GetAll;
 
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::error::{IdentifyError, TokenFault};
@@ -29,14 +28,15 @@ use self::key_sets::Sets;
 use self::memo::Verified;
 use self::token::{Token, Unverified};
 use crate::domain::{ApplicationId, OrganizationId, Timestamp, Zone, is_key_id};
+use crate::gateway::listen::Field;
 use crate::net::jwks::Algorithm;
 
 /// What a caller shows. Keys and tokens in the query are never looked at.
 pub struct Evidence<'a> {
-    /// Every `Authorization` line.
-    pub authorization: GetAll<'a, HeaderValue>,
-    /// Every `Helan-Key` line.
-    pub helan_key: GetAll<'a, HeaderValue>,
+    /// `Authorization`.
+    pub authorization: Field<'a>,
+    /// `Helan-Key`.
+    pub helan_key: Field<'a>,
     /// The client certificate of this connection, which the listener verified.
     pub certificate: Option<CertificateFacts<'a>>,
     /// Where it calls.
@@ -135,14 +135,14 @@ pub fn identify(
         by_certificate(facts, evidence.now, credentials, &mut proof)?;
     }
     let certificate = evidence.certificate.map(|facts| facts.thumbprint);
-    if let Some(value) = single(&evidence.authorization)? {
+    if let Some(value) = single(evidence.authorization)? {
         let text = bearer(value.as_bytes()).ok_or(IdentifyError::CredentialMalformed)?;
         let call = TokenCall { text, certificate, zone: evidence.zone, now: evidence.now };
         let (held, token) = by_token(&call, credentials, &key_sets.current(), memo)?;
         proof.add(held, Proved::Token, Some(token.expires))?;
         proof.signed = Some(token.algorithm);
     }
-    if let Some(value) = single(&evidence.helan_key)? {
+    if let Some(value) = single(evidence.helan_key)? {
         let held = by_key(value.as_bytes(), credentials).ok_or(IdentifyError::KeyNotValid)?;
         proof.add(held, Proved::Key, None)?;
     }
@@ -280,13 +280,8 @@ fn by_certificate<'a>(
 }
 
 /// The one value of a header. Two could be read by two programs in two ways.
-fn single<'a>(values: &GetAll<'a, HeaderValue>) -> Result<Option<&'a HeaderValue>, IdentifyError> {
-    let mut values = values.iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(IdentifyError::CredentialMalformed);
-    }
-    Ok(first)
+fn single(field: Field<'_>) -> Result<Option<&HeaderValue>, IdentifyError> {
+    if field.repeated { Err(IdentifyError::CredentialMalformed) } else { Ok(field.first) }
 }
 
 /// The token of `Bearer 1*SP b64token` (RFC 6750 §2.1); the scheme without case (RFC 9110 §11.1).

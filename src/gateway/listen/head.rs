@@ -1,10 +1,10 @@
 //! Refuses requests that are not plainly one thing (RFC 9110, 9112, 9113).
 
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 
+use super::fields::Fields;
 use crate::config::Bounds;
 
 /// Why the head of a request is refused.
@@ -92,7 +92,8 @@ impl HeadProblem {
 }
 
 /// Checks what hyper leaves open. The gateway calls it first, and records what it refuses.
-pub fn check_head(head: &Parts, bounds: &Bounds) -> Result<(), HeadProblem> {
+pub fn check_head(fields: &Fields<'_>, bounds: &Bounds) -> Result<(), HeadProblem> {
+    let head = fields.head;
     // How the head was written was seen as its bytes passed, and is noted only if it is a problem.
     if let Some(problem) = head.extensions.get::<HeadProblem>() {
         return Err(*problem);
@@ -104,9 +105,9 @@ pub fn check_head(head: &Parts, bounds: &Bounds) -> Result<(), HeadProblem> {
         return Err(HeadProblem::TooManyHeaders);
     }
     check_target(head)?;
-    check_host(head)?;
-    check_length(&head.headers, bounds.body_bytes)?;
-    match head.headers.get(EXPECT) {
+    check_host(fields)?;
+    check_length(fields, bounds.body_bytes)?;
+    match fields.expect.first {
         Some(what) if !what.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
             Err(HeadProblem::UnknownExpectation)
         }
@@ -124,13 +125,13 @@ fn check_target(head: &Parts) -> Result<(), HeadProblem> {
 }
 
 /// RFC 9112 section 3.2 and RFC 9113 section 8.3.1: one authority, however it is said.
-fn check_host(head: &Parts) -> Result<(), HeadProblem> {
+fn check_host(fields: &Fields<'_>) -> Result<(), HeadProblem> {
+    let head = fields.head;
     let target = head.uri.authority();
     if target.is_some_and(|authority| !plain(authority)) {
         return Err(HeadProblem::BadHost);
     }
-    let mut lines = head.headers.get_all(HOST).iter();
-    let Some(line) = lines.next() else {
+    let Some(line) = fields.host.first else {
         let may_lack = match head.version {
             Version::HTTP_09 | Version::HTTP_10 => true,
             Version::HTTP_2 | Version::HTTP_3 => target.is_some(),
@@ -138,7 +139,7 @@ fn check_host(head: &Parts) -> Result<(), HeadProblem> {
         };
         return if may_lack { Ok(()) } else { Err(HeadProblem::BadHost) };
     };
-    if lines.next().is_some() {
+    if fields.host.repeated {
         return Err(HeadProblem::BadHost);
     }
     // Most requests name one host in the simplest letters: that is seen without taking it apart.
@@ -184,14 +185,10 @@ fn same(one: &Authority, other: &Authority, scheme: Option<&str>) -> bool {
         && one.port_u16().unwrap_or(usual) == other.port_u16().unwrap_or(usual)
 }
 
-fn check_length(headers: &HeaderMap, most: u64) -> Result<(), HeadProblem> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let (coding, length) = (codings.next(), lengths.next());
-    if codings.next().is_some()
-        || lengths.next().is_some()
-        || (coding.is_some() && length.is_some())
-    {
+fn check_length(fields: &Fields<'_>, most: u64) -> Result<(), HeadProblem> {
+    let (codings, lengths) = (fields.transfer_encoding, fields.content_length);
+    let (coding, length) = (codings.first, lengths.first);
+    if codings.repeated || lengths.repeated || (coding.is_some() && length.is_some()) {
         return Err(HeadProblem::AmbiguousLength);
     }
     if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
@@ -220,7 +217,7 @@ mod tests {
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
         let bounds = Bounds { headers: 5, body_bytes: 100, ..Bounds::default() };
-        check_head(&head, &bounds).map_or_else(HeadProblem::code, |()| "fine")
+        check_head(&Fields::read(&head), &bounds).map_or_else(HeadProblem::code, |()| "fine")
     }
 
     #[test]

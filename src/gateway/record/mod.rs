@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use uuid::Uuid;
 
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, Zone};
 use crate::gateway::answer::{Body, Ready, common};
 use crate::gateway::catalog::Listing;
 use crate::gateway::decide::Permit;
@@ -95,7 +95,10 @@ impl Trail {
             is_durable: false,
             slot: None,
             entry: None,
-            origin: request.head.headers.get(header::ORIGIN).cloned(),
+            origin: match recorder.zone {
+                Zone::Opening => request.head.headers.get(header::ORIGIN).cloned(),
+                Zone::Sharing | Zone::Peering => None,
+            },
             version: request.head.version,
             closed: false,
             counted: false,

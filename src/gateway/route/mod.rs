@@ -9,11 +9,11 @@ mod query;
 
 use std::sync::Arc;
 
-use http::request::Parts;
 use http::{HeaderMap, Method, header};
 
 use crate::domain::{ItemName, Parameter, ParameterUse};
 use crate::gateway::Refusal;
+use crate::gateway::listen::Fields;
 use crate::gateway::prepare::{Prepared, PreparedOperation, PreparedView};
 use crate::policy::Place;
 
@@ -101,7 +101,8 @@ fn listed_item(entry: &Prepared, written: &str) -> Option<ItemName> {
 /// Finds what a request is for.
 ///
 /// The first two segments name the entry; one look-up, however many entries there are.
-pub fn route(view: &PreparedView, head: &Parts, path: &Path) -> Result<Target, Refusal> {
+pub fn route(view: &PreparedView, fields: &Fields<'_>, path: &Path) -> Result<Target, Refusal> {
+    let head = fields.head;
     let entry = view.entry(path.entry()).ok_or(Refusal::NoSuchEntry)?;
     if entry.operations.is_empty() || entry.upstream.is_none() {
         return Err(Refusal::NotMounted);
@@ -115,7 +116,7 @@ pub fn route(view: &PreparedView, head: &Parts, path: &Path) -> Result<Target, R
         uses: Vec::new(),
         names: Vec::new(),
         subjects: Vec::new(),
-        if_none_match: tags(&head.headers),
+        if_none_match: tags(fields),
     };
     target.forward.push_str(&entry.base);
     path::write_rest(path, &mut target.forward);
@@ -123,12 +124,15 @@ pub fn route(view: &PreparedView, head: &Parts, path: &Path) -> Result<Target, R
     query::read(&mut target, head.uri.query())?;
     header_parameters(&mut target, &head.headers)?;
     target.names.sort_unstable();
-    refuse_undescribed_body(&target, &head.headers)?;
+    refuse_undescribed_body(&target, fields)?;
     Ok(target)
 }
 
-fn tags(headers: &HeaderMap) -> Vec<String> {
-    let values = headers.get_all(header::IF_NONE_MATCH).iter();
+fn tags(fields: &Fields<'_>) -> Vec<String> {
+    if !fields.if_none_match.is_there() {
+        return Vec::new();
+    }
+    let values = fields.head.headers.get_all(header::IF_NONE_MATCH).iter();
     values.filter_map(|value| value.to_str().ok().map(str::to_owned)).collect()
 }
 
@@ -205,11 +209,11 @@ fn header_parameters(target: &mut Target, headers: &HeaderMap) -> Result<(), Ref
 }
 
 /// Refuses a body where none is described, or one of another type.
-fn refuse_undescribed_body(target: &Target, headers: &HeaderMap) -> Result<(), Refusal> {
-    let announced = headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+fn refuse_undescribed_body(target: &Target, fields: &Fields<'_>) -> Result<(), Refusal> {
+    let announced = fields.transfer_encoding.is_there()
+        || fields.content_length.first.is_some_and(|length| length != "0");
     let Some(operation) = target.operation() else { return Ok(()) };
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = fields.content_type.first.and_then(|value| value.to_str().ok());
     let described = match kind {
         Some(kind) => operation.bodies.iter().any(|known| same_type(known, kind)),
         None => false,

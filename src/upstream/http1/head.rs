@@ -3,7 +3,6 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONNECTION;
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use httparse::{ParserConfig, Status};
@@ -11,7 +10,7 @@ use memchr::memchr_iter;
 
 use super::body::Body;
 use super::error::Http1Error;
-use super::framing::framing;
+use super::framing::Extent;
 
 /// What a head may have.
 const BYTES: usize = 64 * 1024;
@@ -104,35 +103,62 @@ fn parse(bytes: &Bytes, method: &Method) -> Result<Head, Http1Error> {
         .and_then(|code| StatusCode::from_u16(code).ok())
         .ok_or(Http1Error::Rule("its status is none (RFC 9110 §15)"))?;
     parts.version = if answer.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    parts.headers = headers(bytes, answer.headers)?;
-    let keep = keep(parts.version, &parts.headers);
-    let body = framing(method, &parts)?;
-    Ok(Head { parts, body, keep })
+    let fields = Fields::read(bytes, answer.headers, parts.version)?;
+    let body = fields.extent.body(method, parts.status)?;
+    parts.headers = fields.headers;
+    Ok(Head { parts, body, keep: fields.keep })
 }
 
-/// The values share the head's memory.
-fn headers(bytes: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, Http1Error> {
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes())
-            .map_err(|_| Http1Error::Head(httparse::Error::HeaderName))?;
-        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value))
-            .map_err(|_| Http1Error::Head(httparse::Error::HeaderValue))?;
-        headers.append(name, value);
-    }
-    Ok(headers)
+/// The fields of a head. Those of the connection end here (RFC 9110 §7.6.1): only what they say is left.
+struct Fields {
+    headers: HeaderMap,
+    extent: Extent,
+    /// RFC 9112 §9.3: `close` always counts, and HTTP/1.0 has to ask for more.
+    keep: bool,
 }
 
-/// RFC 9112 §9.3: `close` always counts, and HTTP/1.0 has to ask for more.
-fn keep(version: Version, headers: &HeaderMap) -> bool {
-    let mut keep = version == Version::HTTP_11;
-    for value in headers.get_all(CONNECTION) {
-        for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-            if option.eq_ignore_ascii_case(b"close") {
-                return false;
+impl Fields {
+    /// The values share the head's memory.
+    fn read(
+        bytes: &Bytes,
+        fields: &[httparse::Header<'_>],
+        version: Version,
+    ) -> Result<Self, Http1Error> {
+        let mut headers = HeaderMap::with_capacity(fields.len());
+        let mut extent = Extent::default();
+        let (mut close, mut keep_alive) = (false, version == Version::HTTP_11);
+        let mut named = Vec::new();
+        for field in fields {
+            let name = HeaderName::from_bytes(field.name.as_bytes())
+                .map_err(|_| Http1Error::Head(httparse::Error::HeaderName))?;
+            match name.as_str() {
+                "connection" => {
+                    for option in field.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                        if option.eq_ignore_ascii_case(b"close") {
+                            close = true;
+                        } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                            keep_alive = true;
+                        } else {
+                            named.extend(HeaderName::from_bytes(option).ok());
+                        }
+                    }
+                    continue;
+                }
+                "transfer-encoding" => {
+                    extent.coding(field.value, version)?;
+                    continue;
+                }
+                "content-length" => extent.length(field.value)?,
+                "keep-alive" => continue,
+                _ => {}
             }
-            keep |= option.eq_ignore_ascii_case(b"keep-alive");
+            let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value))
+                .map_err(|_| Http1Error::Head(httparse::Error::HeaderValue))?;
+            headers.append(name, value);
         }
+        for name in named {
+            headers.remove(name);
+        }
+        Ok(Self { headers, extent, keep: keep_alive && !close })
     }
-    keep
 }

@@ -11,6 +11,7 @@ use helan::gateway::identify::{
     CertificateFacts, Credentials, CredentialsError, Evidence, IdentifyError, Identity, KeySets,
     KeySetsError, Memo, identify,
 };
+use helan::gateway::listen::Field;
 use helan::net::jws::SigningKey;
 use helan::policy::Issuer;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -133,8 +134,8 @@ impl Shown {
 
     pub(super) fn evidence<'a>(&'a self, headers: &'a HeaderMap) -> Evidence<'a> {
         Evidence {
-            authorization: headers.get_all("authorization"),
-            helan_key: headers.get_all("helan-key"),
+            authorization: field(headers, "authorization"),
+            helan_key: field(headers, "helan-key"),
             certificate: self.certificate.as_ref().map(|certificate| CertificateFacts {
                 thumbprint: &certificate.thumbprint,
                 dns_names: &certificate.dns_names,
@@ -144,6 +145,11 @@ impl Shown {
             now: Timestamp::from_millis(self.now * 1000),
         }
     }
+}
+
+fn field<'a>(headers: &'a HeaderMap, name: &str) -> Field<'a> {
+    let mut values = headers.get_all(name).iter();
+    Field { first: values.next(), repeated: values.next().is_some() }
 }
 
 pub(super) struct City {

@@ -12,7 +12,7 @@ use futures_util::stream;
 use helan::config::{Bounds, Listener};
 use helan::domain::Zone;
 use helan::gateway::listen::{
-    BodyProblem, Conn, Handler, Listening, Mishap, RequestBody, Workers, check_head, start,
+    BodyProblem, Conn, Fields, Handler, Listening, Mishap, RequestBody, Workers, check_head, start,
 };
 use http::{Request, Response, StatusCode};
 use http_body::Frame;
@@ -60,7 +60,7 @@ pub(crate) fn workers() -> Workers<Body> {
 
 async fn answer(conn: Arc<Conn>, request: Request<RequestBody>) -> Response<Body> {
     let (head, body) = request.into_parts();
-    if let Err(problem) = check_head(&head, conn.bounds()) {
+    if let Err(problem) = check_head(&Fields::read(&head), conn.bounds()) {
         return say(problem.status(), problem.code());
     }
     if !conn.trusted() {

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use super::support::{FINE, Worker, answer_all, body_of, compile, head, interface, say};
+use super::support::{FINE, Worker, answer_all, body_of, compile, head, interface, say, send};
 
 #[tokio::test]
 async fn a_body_cut_short_is_an_error_and_its_connection_is_not_used_again() {
@@ -178,7 +178,7 @@ async fn the_department_sees_its_own_credentials_and_host_and_nobody_elses() {
         .body(RequestBody::empty())
         .unwrap();
 
-    let answer = Upstreams::default().send(to.slot().unwrap(), request).await.unwrap();
+    let answer = send(&Upstreams::default(), &to, request).await.unwrap();
     body_of(answer).await.unwrap();
 
     let seen = seen.lock().unwrap();

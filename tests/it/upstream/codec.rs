@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::secure::{authority, worker};
-use super::support::{FINE, Worker, body_of, head, interface, say};
+use super::support::{FINE, Worker, body_of, head, interface, say, send};
 
 /// Calls an interface that gives this answer and hangs up.
 async fn ask(answer: &'static str) -> Result<Answer, UpstreamError> {
@@ -105,7 +105,7 @@ async fn an_upload_goes_on_while_the_answer_is_read() {
         let body = RequestBody::stream(StreamBody::new(futures_util::stream::iter(parts())));
         let request =
             http::Request::post("/a").header("content-length", 2_000_000).body(body).unwrap();
-        let answer = worker.upstreams.send(worker.to.slot().unwrap(), request).await.unwrap();
+        let answer = send(&worker.upstreams, &worker.to, request).await.unwrap();
 
         assert!(body_of(answer).await.unwrap() == "x".repeat(2_000_000));
     }

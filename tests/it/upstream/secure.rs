@@ -22,7 +22,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::support::{Worker, body_of, compile, interface};
+use super::support::{Worker, body_of, compile, interface, send};
 
 #[tokio::test]
 async fn both_sides_agree_on_http_2_and_share_one_connection() {
@@ -206,7 +206,7 @@ async fn calls_can_be_spawned() {
 
     let call = async move {
         let request = Request::get("/").body(RequestBody::empty()).unwrap();
-        let answer = Upstreams::default().send(to.slot().unwrap(), request).await.unwrap();
+        let answer = send(&Upstreams::default(), &to, request).await.unwrap();
         body_of(answer).await.unwrap()
     };
 

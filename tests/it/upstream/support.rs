@@ -44,12 +44,22 @@ impl Worker {
         body: RequestBody,
     ) -> Result<Answer, UpstreamError> {
         let request = Request::builder().method(method).uri("/a?b=c").body(body).unwrap();
-        self.upstreams.send(self.to.slot()?, request).await
+        send(&self.upstreams, &self.to, request).await
     }
 
     pub(super) fn figures(&self) -> Figures {
         self.shared.figures().remove(0)
     }
+}
+
+/// Sends a request as it is.
+pub(super) async fn send(
+    upstreams: &Upstreams,
+    to: &Arc<UpstreamConfig>,
+    request: Request<RequestBody>,
+) -> Result<Answer, UpstreamError> {
+    let (head, body) = request.into_parts();
+    upstreams.send(to.slot()?, Box::new(head), body).await
 }
 
 pub(super) fn compile(

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
-use super::support::{FINE, Worker, body_of, head, interface, say};
+use super::support::{FINE, Worker, body_of, head, interface, say, send};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -128,7 +128,7 @@ async fn the_answers_time_runs_from_the_last_byte_of_a_slow_callers_body() {
     let body = RequestBody::stream(stream);
     let request = http::Request::post("/a").header("content-length", 4).body(body).unwrap();
 
-    let answer = worker.upstreams.send(worker.to.slot().unwrap(), request).await.unwrap();
+    let answer = send(&worker.upstreams, &worker.to, request).await.unwrap();
 
     assert_eq!(body_of(answer).await.unwrap(), "fine");
 }

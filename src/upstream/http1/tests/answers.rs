@@ -117,7 +117,8 @@ proptest! {
         let (head, body) = read(&Method::GET, pieces).unwrap();
 
         prop_assert_eq!(body, whole);
-        prop_assert_eq!(head.parts.headers.len(), fields.len() + 1);
+        // The coding was the connection's, and is gone with it.
+        prop_assert_eq!(head.parts.headers.len(), fields.len() + usize::from(!chunked));
         for (name, value) in &fields {
             let mut values = head.parts.headers.get_all(format!("x-{name}")).iter();
             prop_assert!(values.any(|found| found == value.as_str()));
@@ -276,4 +277,17 @@ fn a_connection_goes_on_only_if_both_say_so() {
         assert_eq!(head.keep, keep, "{version} {connection}");
         assert_eq!(head.parts.version == Version::HTTP_10, version == "1.0");
     }
+}
+
+/// RFC 9110 §7.6.1.
+#[test]
+fn what_speaks_of_the_connection_ends_with_it() {
+    let answer = "HTTP/1.1 200 OK\r\nX-Named: a\r\nx-named: b\r\nKeep-Alive: timeout=5\r\n\
+        Connection: keep-alive, X-Named\r\nconnection: last-modified , not a name\r\n\
+        Last-Modified: x\r\nx-other: c\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    let (head, _) = get(answer).unwrap();
+
+    let left: Vec<_> = head.parts.headers.keys().map(http::HeaderName::as_str).collect();
+    assert_eq!(left, ["x-other"]);
+    assert!(head.keep);
 }

@@ -85,9 +85,7 @@ impl Log {
         let lines = std::mem::replace(&mut self.lines, room);
         self.tree.give(Piece::new(self.confirmed.saturating_add(1), lines, stock));
         self.confirmed = self.given;
-        if segment.confirmed > self.segment_bytes / 2 {
-            self.spare.prepare(&self.claim);
-        }
+        self.spare.prepare(&self.claim, segment.confirmed);
         Ok(bytes)
     }
 

@@ -35,7 +35,8 @@ fn no_first_byte_leaves_before_its_record_is_durable() {
     injection.detach();
 
     for (name, answer) in &answers {
-        assert!(answer.first_byte >= LEAST, "{name}: a byte left after {:?}", answer.first_byte);
+        let (status, after) = (answer.status, answer.first_byte);
+        assert!(after >= LEAST, "{name}: {status} left after {after:?}: {}", answer.message.text());
     }
     let kept = &answers.iter().find(|(name, _)| *name == "a kept answer").unwrap().1;
     assert!(kept.field("cache-status").contains("; hit"), "{}", kept.field("cache-status"));

@@ -267,6 +267,7 @@ mod tests {
             (&[("cache-control", "no-store, must-understand, max-age=60")], None),
             (&[("cache-control", "max-age=60"), ("set-cookie", "a=b")], Some(Unkept::SetCookie)),
             (&[("cache-control", "max-age=60"), ("vary", "accept, *")], Some(Unkept::VaryAny)),
+            (&[("cache-control", "max-age=60"), ("vary", "Forwarded")], Some(Unkept::VaryAny)),
             (&[("cache-control", "public, max-age=60"), ("vary", "accept")], None),
             (&[("cache-control", "max-age=0")], Some(Unkept::NeverFresh)),
             (&[("cache-control", "max-age=0"), ("etag", "\"1\"")], None),

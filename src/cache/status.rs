@@ -62,7 +62,11 @@ impl CacheStatus {
         let mut text = String::with_capacity(48);
         text.push_str("helan");
         let written = match self {
-            Self::Hit { ttl } => write!(text, "; hit; ttl={ttl}"),
+            Self::Hit { ttl } => {
+                text.push_str("; hit; ttl=");
+                text.push_str(itoa::Buffer::new().format(ttl));
+                Ok(())
+            }
             Self::Forwarded {
                 why: Forward::Bypass,
                 status: None,

@@ -15,8 +15,8 @@ pub enum Unkept {
     /// `Set-Cookie`: it was made for one session.
     #[error("it sets a cookie")]
     SetCookie,
-    /// `Vary: *`.
-    #[error("it varies by more than the request")]
+    /// `Vary: *`, or by what says who asks.
+    #[error("it varies by more than the request, or by who asks")]
     VaryAny,
     /// A status that is not kept by default, and nothing says for how long it holds.
     #[error("its status is not kept unless the department says for how long")]

@@ -5,6 +5,9 @@ use std::fmt;
 use http::header::{ACCEPT_CHARSET, ACCEPT_ENCODING, ACCEPT_LANGUAGE, VARY};
 use http::{HeaderMap, HeaderName};
 
+/// `*`, and fields that the gateway writes anew for each call: what they select is for that call only.
+const NEVER: [&str; 4] = ["*", "forwarded", "traceparent", "via"];
+
 /// The header fields an answer was selected by, with what the request had in them.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Selection {
@@ -13,7 +16,7 @@ pub(super) struct Selection {
 
 impl Selection {
     /// Reads `Vary` over all its lines; none if it is `*` or names what is no header field, which
-    /// no request can ever match.
+    /// no request can ever match, or one that the gateway writes anew for each call.
     pub(super) fn read(answer: &HeaderMap, request: &HeaderMap) -> Option<Self> {
         let mut fields = Vec::new();
         for line in answer.get_all(VARY) {
@@ -22,7 +25,8 @@ impl Selection {
                     continue;
                 }
                 // `*` is a token too, so the type would take it.
-                let name = HeaderName::from_bytes(member).ok().filter(|name| name != "*")?;
+                let name = HeaderName::from_bytes(member).ok();
+                let name = name.filter(|name| !NEVER.contains(&name.as_str()))?;
                 let value = value_of(request, &name);
                 fields.push((name, value));
             }

@@ -16,9 +16,9 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A request to a department, without its body.
 #[derive(Clone, Debug)]
-pub struct Asking {
-    /// Method, path and query at the department, and headers as they are forwarded; credentials come
-    /// later. Boxed, for it is handed down to the connection.
+pub struct Asking<'a> {
+    /// Method, path and query at the department, and those headers that may select the answer. Boxed, for
+    /// it is handed down to the connection.
     pub head: Box<Parts>,
     /// Those of them that the description names.
     pub described: Vec<(HeaderName, HeaderValue)>,
@@ -26,6 +26,7 @@ pub struct Asking {
     pub conditional: bool,
     /// What the consumer's `Cache-Control` wishes.
     pub wishes: crate::cache::Wishes,
+    origin: &'a Origin<'a>,
 }
 
 /// Who asks and through what, for `Forwarded`, `Via` and `traceparent`.
@@ -41,9 +42,13 @@ pub struct Origin<'a> {
     pub secure: bool,
 }
 
-impl Asking {
+impl<'a> Asking<'a> {
     /// Builds it from what was compared.
-    pub fn new(fields: &Fields<'_>, target: &Target, origin: Origin<'_>) -> Result<Self, Refusal> {
+    pub fn new(
+        fields: &Fields<'_>,
+        target: &Target,
+        origin: &'a Origin<'a>,
+    ) -> Result<Self, Refusal> {
         let head = fields.head;
         let uri: Uri = target.forward.parse().map_err(|_| Refusal::PathAmbiguous)?;
         let mut headers = HeaderMap::with_capacity(8);
@@ -62,11 +67,9 @@ impl Asking {
         let described = described(head, target);
         headers.extend(described.iter().cloned());
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        add(&mut headers, header::VIA, [protocol(head.version), " ", origin.node].concat())?;
-        add(&mut headers, header::FORWARDED, forwarded(&origin))?;
-        add(&mut headers, TRACEPARENT, traceparent(origin.transaction))?;
         let (mut asked, ()) = Request::new(()).into_parts();
         (asked.method, asked.uri, asked.headers) = (method(target), uri, headers);
+        asked.version = head.version;
         Ok(Self {
             head: Box::new(asked),
             described,
@@ -75,7 +78,20 @@ impl Asking {
                 Some(_) => crate::cache::Wishes::read(&head.headers),
                 None => crate::cache::Wishes::default(),
             },
+            origin,
         })
+    }
+
+    /// The head as it is sent, but for credentials: with what says who asks, which nothing that is kept
+    /// depends on.
+    pub(super) fn sent(mut self) -> Result<Box<Parts>, Refusal> {
+        let origin = self.origin;
+        let via = [protocol(self.head.version), " ", origin.node].concat();
+        let headers = &mut self.head.headers;
+        add(headers, header::VIA, via)?;
+        add(headers, header::FORWARDED, forwarded(origin))?;
+        add(headers, TRACEPARENT, traceparent(origin.transaction))?;
+        Ok(self.head)
     }
 }
 

@@ -34,7 +34,7 @@ type Led = Result<Unshaped, Refusal>;
 pub(super) async fn find(
     worker: &Worker,
     policy: &domain::Cache,
-    asking: &Asking,
+    asking: &Asking<'_>,
     target: &Target,
     trail: &mut Trail,
 ) -> Result<Found, Refusal> {
@@ -61,7 +61,7 @@ pub(super) async fn find(
 async fn share(
     worker: &Worker,
     policy: &domain::Cache,
-    asking: &Asking,
+    asking: &Asking<'_>,
     target: &Target,
     (ask, why, patience): (&Ask<'_>, Forward, Duration),
 ) -> Result<Found, Refusal> {
@@ -117,7 +117,7 @@ fn look_up(worker: &Worker, ask: &Ask<'_>, trail: &mut Trail) -> Result<Unshaped
 /// What the answer to this target is kept under; none if nothing is mounted.
 ///
 /// Described headers select the answer as much as the query does, so they stand in the key.
-pub(super) fn key(target: &Target, asking: &Asking) -> Option<Key> {
+pub(super) fn key(target: &Target, asking: &Asking<'_>) -> Option<Key> {
     let upstream = target.entry.upstream.as_ref()?;
     let mut place = [upstream.origin(), &target.forward].concat();
     for (name, value) in &asking.described {
@@ -155,16 +155,17 @@ fn describes(target: &Target, status: http::StatusCode) -> bool {
 async fn lead_fetch(
     worker: &Worker,
     policy: &domain::Cache,
-    asking: &Asking,
+    asking: &Asking<'_>,
     target: &Target,
     (lead, why): (Lead, Forward),
 ) -> Led {
     let (tell, answer) = oneshot::channel();
-    let (worker, policy, asking) = (worker.clone(), policy.clone(), asking.clone());
+    let (worker, policy, selecting) = (worker.clone(), policy.clone(), asking.head.headers.clone());
+    let head = asking.clone().sent()?;
     let entry = Arc::clone(&target.entry);
     tokio::task::spawn_local(async move {
         let fetch = Fetch { worker: &worker, policy: &policy, entry: &entry };
-        let brought = bring(&fetch, asking, lead.stale()).await;
+        let brought = bring(&fetch, head, &selecting, lead.stale()).await;
         // The caller who started it may be gone.
         drop(tell.send(land(&worker, lead, brought, why)));
     });

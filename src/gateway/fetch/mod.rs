@@ -65,7 +65,7 @@ pub(super) enum Source {
 /// Gets the answer, by the shortest way that is allowed.
 pub async fn cache_or_fetch(
     worker: &Worker,
-    asking: Asking,
+    asking: Asking<'_>,
     target: &Target,
     body: Forwarded,
     trail: &mut Trail,
@@ -96,7 +96,7 @@ pub async fn cache_or_fetch(
 /// Asks the department for this caller only.
 async fn alone(
     worker: &Worker,
-    (asking, why): (Asking, Forward),
+    (asking, why): (Asking<'_>, Forward),
     target: &Target,
     body: Forwarded,
 ) -> Result<Unshaped, Refusal> {
@@ -106,7 +106,8 @@ async fn alone(
         Forwarded::Stream(body) => RequestBody::stream(body),
     };
     let key = (!target.method.is_safe()).then(|| kept::key(target, &asking)).flatten();
-    let answer = send(worker, &target.entry, asking.head, body).await.map_err(Failure::refusal)?;
+    let answer =
+        send(worker, &target.entry, asking.sent()?, body).await.map_err(Failure::refusal)?;
     if crate::cache::invalidates(&target.method, answer.head.status) {
         forget(worker, target, key.as_ref());
     }

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 use http::response::Parts;
+use http::{HeaderMap, StatusCode, request};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::Failure;
-use super::forward::Asking;
 use super::{Source, send};
 use crate::cache::{self, Admitted, Exchange, Stored, Unkept};
 use crate::domain;
@@ -43,25 +42,26 @@ pub(super) enum Brought {
     },
 }
 
-/// Asks the department, with the validators of what is kept if there is something.
+/// Asks the department, with the validators of what is kept if there is something. `selecting` are the
+/// headers that may select the answer.
 ///
 /// The whole has a deadline: nobody waits longer for a shared fetch.
 pub(super) async fn bring(
     fetch: &Fetch<'_>,
-    asking: Asking,
+    head: Box<request::Parts>,
+    selecting: &HeaderMap,
     stale: Option<&Arc<Stored>>,
 ) -> Result<Brought, Failure> {
     let Some(upstream) = &fetch.entry.upstream else { return Err(Failure::NotMounted) };
     let due = Instant::now() + upstream.patience();
     let clock = &fetch.worker.node.clock;
-    let plain = asking.head.headers.clone();
     if let Some(stale) = stale {
-        let mut conditional = asking.clone();
-        cache::conditions(stale, &mut conditional.head.headers);
+        let mut conditional = head.clone();
+        cache::conditions(stale, &mut conditional.headers);
         let sent = clock.now();
         let answer = ask(fetch, conditional, due).await?;
         let policy = fetch.policy;
-        let exchange = Exchange { policy, request: &plain, sent, received: clock.now() };
+        let exchange = Exchange { policy, request: selecting, sent, received: clock.now() };
         if answer.head.status != StatusCode::NOT_MODIFIED {
             return admit(answer, &exchange, due).await;
         }
@@ -71,13 +71,18 @@ pub(super) async fn bring(
         // The 304 speaks of another answer than ours: ask for the whole (RFC 9111 §4.3.4).
     }
     let sent = clock.now();
-    let answer = ask(fetch, asking, due).await?;
-    let exchange = Exchange { policy: fetch.policy, request: &plain, sent, received: clock.now() };
+    let answer = ask(fetch, head, due).await?;
+    let (policy, request) = (fetch.policy, selecting);
+    let exchange = Exchange { policy, request, sent, received: clock.now() };
     admit(answer, &exchange, due).await
 }
 
-async fn ask(fetch: &Fetch<'_>, asking: Asking, due: Instant) -> Result<Answer, Failure> {
-    let sent = send(fetch.worker, fetch.entry, asking.head, RequestBody::empty());
+async fn ask(
+    fetch: &Fetch<'_>,
+    head: Box<request::Parts>,
+    due: Instant,
+) -> Result<Answer, Failure> {
+    let sent = send(fetch.worker, fetch.entry, head, RequestBody::empty());
     let sent = timeout_at(due, sent).await;
     sent.unwrap_or(Err(Failure::Busy))
 }

@@ -236,5 +236,6 @@ pub(super) fn same_type(known: &str, given: &str) -> bool {
     fn essence(text: &str) -> &str {
         text.split(';').next().unwrap_or("").trim()
     }
-    essence(known).eq_ignore_ascii_case(essence(given))
+    // Most are written alike.
+    known == given || essence(known).eq_ignore_ascii_case(essence(given))
 }

@@ -85,7 +85,9 @@ impl Log {
         let lines = std::mem::replace(&mut self.lines, room);
         self.tree.give(Piece::new(self.confirmed.saturating_add(1), lines, stock));
         self.confirmed = self.given;
-        self.spare.prepare(&self.claim, segment.confirmed);
+        if segment.confirmed > self.segment_bytes / 2 {
+            self.spare.prepare(&self.claim);
+        }
         Ok(bytes)
     }
 

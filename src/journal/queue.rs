@@ -222,3 +222,40 @@ impl Queue {
         waiting.is_closed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn end_of_a_call() -> Item {
+        Item { kind: Kind::Kept, time: Timestamp::from_millis(0), room: None }
+    }
+
+    /// How many items come, and the ticket of the first.
+    fn taken(queue: &Queue) -> (usize, u64) {
+        let mut batch = Batch::default();
+        assert!(!queue.take(&mut batch, LONG));
+        (batch.len(), batch.first)
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_taken_though_nothing_else_comes() {
+        let queue = Queue::default();
+        queue.push(end_of_a_call(), b"{}");
+        assert_eq!(taken(&queue), (1, 1));
+
+        thread::scope(|scope| {
+            let thread = scope.spawn(|| taken(&queue));
+            while lock(&queue.waiting).sleep != Sleep::Idle {
+                assert!(!thread.is_finished());
+                thread::yield_now();
+            }
+            queue.push(end_of_a_call(), b"{}");
+            assert_eq!(thread.join().unwrap(), (1, 2));
+        });
+    }
+}

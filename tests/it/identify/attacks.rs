@@ -290,8 +290,8 @@ fn no_refusal_shows_what_was_sent() {
         Shown::key("secretsecret.secretsecretsecretsecret"),
         Shown { authorization: vec!["Basic secret".to_owned()], ..Shown::default() },
     ] {
-        let headers = shown.headers();
-        let evidence = format!("{:?}", shown.evidence(&headers));
+        let head = shown.head();
+        let evidence = format!("{:?}", shown.evidence(&head));
         let error = city.identify(&shown).unwrap_err();
         for text in [evidence, format!("{error}"), format!("{error:?}")] {
             assert!(!text.contains("secret"), "{text}");

@@ -11,10 +11,11 @@ use helan::gateway::identify::{
     CertificateFacts, Credentials, CredentialsError, Evidence, IdentifyError, Identity, KeySets,
     KeySetsError, Memo, identify,
 };
-use helan::gateway::listen::Field;
+use helan::gateway::listen::Fields;
 use helan::net::jws::SigningKey;
 use helan::policy::Issuer;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Request};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
@@ -117,25 +118,26 @@ impl Shown {
         Self { certificate: Some(certificate), ..Self::default() }
     }
 
-    pub(super) fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    pub(super) fn head(&self) -> Parts {
+        let (mut head, ()) = Request::new(()).into_parts();
         for (name, values) in
             [("authorization", &self.authorization), ("helan-key", &self.helan_key)]
         {
             for value in values {
-                headers.append(
+                head.headers.append(
                     HeaderName::from_static(name),
                     HeaderValue::from_bytes(value.as_bytes()).unwrap(),
                 );
             }
         }
-        headers
+        head
     }
 
-    pub(super) fn evidence<'a>(&'a self, headers: &'a HeaderMap) -> Evidence<'a> {
+    pub(super) fn evidence<'a>(&'a self, head: &'a Parts) -> Evidence<'a> {
+        let fields = Fields::read(head);
         Evidence {
-            authorization: field(headers, "authorization"),
-            helan_key: field(headers, "helan-key"),
+            authorization: fields.authorization,
+            helan_key: fields.key,
             certificate: self.certificate.as_ref().map(|certificate| CertificateFacts {
                 thumbprint: &certificate.thumbprint,
                 dns_names: &certificate.dns_names,
@@ -145,11 +147,6 @@ impl Shown {
             now: Timestamp::from_millis(self.now * 1000),
         }
     }
-}
-
-fn field<'a>(headers: &'a HeaderMap, name: &str) -> Field<'a> {
-    let mut values = headers.get_all(name).iter();
-    Field { first: values.next(), repeated: values.next().is_some() }
 }
 
 pub(super) struct City {
@@ -216,8 +213,8 @@ impl City {
     }
 
     pub(super) fn identify(&mut self, shown: &Shown) -> Result<Identity, IdentifyError> {
-        let headers = shown.headers();
-        identify(&shown.evidence(&headers), &self.credentials, &self.key_sets, &mut self.memo)
+        let head = shown.head();
+        identify(&shown.evidence(&head), &self.credentials, &self.key_sets, &mut self.memo)
     }
 
     /// The code of a refusal; `fine` if there is none.

@@ -78,8 +78,8 @@ impl Fixture {
         let header = json!({"alg": "ES256", "kid": kid});
         let token = sign(&header, &json!(claims("tax-app").0), by, Algorithm::ES256);
         let shown = Shown::token(&token);
-        let headers = shown.headers();
-        let evidence = shown.evidence(&headers);
+        let head = shown.head();
+        let evidence = shown.evidence(&head);
         identify_or_ask(&evidence, &self.city.credentials, &self.key_sets, &self.memo).await
     }
 }
@@ -95,9 +95,9 @@ impl Fixture {
             let header = json!({"alg": "ES256", "kid": "p256"});
             let token = sign(&header, &json!(claims("tax-app").0), "p256", Algorithm::ES256);
             let shown = Shown::token(&token);
-            let headers = shown.headers();
+            let head = shown.head();
             let identity = identify(
-                &shown.evidence(&headers),
+                &shown.evidence(&head),
                 &self.city.credentials,
                 &self.key_sets,
                 &mut self.memo.borrow_mut(),

@@ -22,7 +22,9 @@ use helan::config::{Bounds, JournalConfig, Listener};
 use helan::domain::{Budget, ProfileId, Timestamp, Zone};
 use helan::gateway::identify::{self, KeySets};
 use helan::gateway::listen::{Conn, Handler, Listening, RequestBody, Workers, start};
-use helan::gateway::{Body, Folds, Inbound, Limiters, Memo, Node, Recorder, Side, Worker, handle};
+use helan::gateway::{
+    Body, Folds, Inbound, Limiters, Memo, Node, Recorder, Side, Via, Worker, handle,
+};
 use helan::journal::tree::{Signer, TreeOptions};
 use helan::journal::{Clock, Journal, JournalOptions, Keep};
 use helan::policy::Overlay;
@@ -150,6 +152,7 @@ fn node(city: &City, clock: &Clock) -> Node {
     overlay.get_or_init(|| Arc::new(ArcSwap::from_pointee(Overlay::default())));
     Node {
         name: "bench".to_owned(),
+        via: Via::new("bench").unwrap(),
         clock: clock.clone(),
         mask_key: Some(Arc::new(MaskKey::new(&city.keys.secret(KeyPurpose::Mask).1))),
         keys: Arc::clone(&city.keys),

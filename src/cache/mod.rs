@@ -1,8 +1,9 @@
 //! What may be kept of a department's answers, and for how long (RFC 9111), as a shared cache.
 //!
 //! It holds answers as the department gave them, *unshaped*, for entries that declare that the
-//! answer does not depend on who asks; every hit is decided, shaped and recorded anew by the
-//! gateway. One [`Cache`] belongs to one zone. The rules are pure functions over heads and moments;
+//! answer does not depend on who asks; every hit is decided and recorded anew by the gateway, and
+//! shaped: what an answer was shaped to is kept beside it, and serves whoever is granted exactly the
+//! same. One [`Cache`] belongs to one zone. The rules are pure functions over heads and moments;
 //! the store and the flights behind them know nothing of HTTP.
 //!
 //! How a call uses it: [`Cache::lookup`]; unless that is fresh, [`Cache::join`], which makes one
@@ -20,6 +21,7 @@ mod key;
 mod lead;
 mod moment;
 mod rules;
+mod shaped;
 mod slot;
 mod status;
 mod store;
@@ -31,7 +33,9 @@ mod vary;
 pub use self::flight::{Landed, Waiter};
 pub use self::key::{Ask, Key, Wishes};
 pub use self::lead::{Join, Lead};
+pub use self::moment::read_date;
 pub use self::rules::{Admitted, Exchange, Reserve, admit, invalidates, reserve};
+pub use self::shaped::Shaped;
 pub use self::slot::Lookup;
 pub use self::status::{CacheStatus, Forward};
 pub use self::store::{Cache, Held};

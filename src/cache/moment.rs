@@ -8,7 +8,7 @@ use crate::domain::Timestamp;
 
 /// Reads a date in any of the three forms. Letters may have any case, the zone must be GMT (RFC 9111
 /// §4.2).
-pub(super) fn read_date(value: &HeaderValue) -> Option<Timestamp> {
+pub fn read_date(value: &HeaderValue) -> Option<Timestamp> {
     let text = value.to_str().ok()?;
     let moment = httpdate::parse_http_date(text)
         .or_else(|_| httpdate::parse_http_date(&in_usual_case(text)))

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use moka::ops::compute::Op;
 
 use super::flight::{Flights, Route};
@@ -20,7 +21,7 @@ pub struct Cache {
 }
 
 struct Inner {
-    slots: moka::sync::Cache<Key, Arc<Slot>>,
+    slots: moka::sync::Cache<Key, Arc<Slot>, RandomState>,
     /// How often each entry was purged; what was fetched in an earlier epoch no longer counts.
     epochs: ArcSwap<HashMap<EntryId, u64>>,
     flights: Flights,
@@ -41,7 +42,7 @@ impl Cache {
         let slots = moka::sync::Cache::builder()
             .max_capacity(bytes)
             .weigher(|key: &Key, slot: &Arc<Slot>| slot.weight(key))
-            .build();
+            .build_with_hasher(RandomState::default());
         let (epochs, flights) = (ArcSwap::default(), Flights::new(bytes));
         Self { inner: Arc::new(Inner { slots, epochs, flights }) }
     }

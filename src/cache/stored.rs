@@ -1,11 +1,14 @@
 //! An answer that is kept.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 
 use super::freshness::Freshness;
+use super::moment::read_date;
+use super::shaped::Shaped;
 use super::vary::Selection;
 use crate::domain::Timestamp;
 
@@ -15,11 +18,17 @@ const OVERHEAD: usize = 512;
 /// What a header line costs besides its bytes.
 const PER_LINE: usize = 80;
 
+/// Most bytes that what an answer was shaped to may take beside it.
+const BESIDE: usize = 64 * 1024;
+
 /// An answer as the department gave it, unshaped, with how long it holds and for which requests.
 pub struct Stored {
     status: StatusCode,
     headers: HeaderMap,
+    modified: Option<Timestamp>,
     body: Bytes,
+    /// What it was shaped to, the newest first.
+    shaped: Mutex<Vec<Arc<Shaped>>>,
     freshness: Freshness,
     selection: Selection,
 }
@@ -30,7 +39,8 @@ impl Stored {
         freshness: Freshness,
         selection: Selection,
     ) -> Self {
-        Self { status, headers, body, freshness, selection }
+        let modified = headers.get(header::LAST_MODIFIED).and_then(read_date);
+        Self { status, headers, modified, body, shaped: Mutex::default(), freshness, selection }
     }
 
     /// Its status.
@@ -43,9 +53,41 @@ impl Stored {
         &self.headers
     }
 
+    /// When the department last changed it, if it says so.
+    pub fn modified(&self) -> Option<Timestamp> {
+        self.modified
+    }
+
     /// Its body, unshaped; sharing it copies nothing.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// What it was shaped to under the reduction of this name, if that is kept.
+    pub fn shaped(&self, version: &str) -> Option<Arc<Shaped>> {
+        let shaped = self.shaped.lock().unwrap_or_else(PoisonError::into_inner);
+        shaped.iter().find(|shaped| &*shaped.version == version).map(Arc::clone)
+    }
+
+    /// Whether what it was shaped to is kept, if it takes so many bytes.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        bytes <= self.beside()
+    }
+
+    /// Keeps what it was shaped to. Older ones go that there is no room for.
+    pub fn keep_shaped(&self, new: Shaped) {
+        let mut shaped = self.shaped.lock().unwrap_or_else(PoisonError::into_inner);
+        shaped.retain(|old| old.version != new.version);
+        shaped.insert(0, Arc::new(new));
+        let mut bytes = 0_usize;
+        shaped.retain(|shaped| {
+            bytes = bytes.saturating_add(shaped.size());
+            bytes <= OVERHEAD.saturating_add(self.beside())
+        });
+    }
+
+    fn beside(&self) -> usize {
+        self.body.len().min(BESIDE)
     }
 
     /// The `Age` to answer with, in seconds (RFC 9111 §5.1).
@@ -81,7 +123,9 @@ impl Stored {
     pub(super) fn size(&self) -> usize {
         let lines = self.headers.iter();
         let lines = lines.map(|(name, value)| name.as_str().len() + value.len() + PER_LINE);
-        OVERHEAD + self.body.len() + self.selection.size() + lines.sum::<usize>()
+        let bytes = self.body.len() + self.selection.size() + lines.sum::<usize>();
+        // What it is shaped to may take as much again, and counts from the beginning.
+        OVERHEAD + bytes + OVERHEAD + self.beside()
     }
 }
 
@@ -94,5 +138,51 @@ impl fmt::Debug for Stored {
             .field("freshness", &self.freshness)
             .field("selection", &self.selection)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::tests::stored;
+    use crate::shape::Report;
+
+    fn shaped(version: &str, bytes: &str) -> Shaped {
+        Shaped {
+            version: version.into(),
+            bytes: Bytes::copy_from_slice(bytes.as_bytes()),
+            report: Report { rows_out: 7, ..Report::default() },
+            personal: None,
+            tag: None,
+        }
+    }
+
+    #[test]
+    fn what_it_was_shaped_to_is_found_by_exactly_its_reduction() {
+        let stored = stored(&[], "{\"a\":1,\"b\":2}");
+        stored.keep_shaped(shaped("grant one", "{\"a\":1}"));
+        stored.keep_shaped(shaped("grant two", "{\"b\":2}"));
+
+        let found = stored.shaped("grant one").unwrap();
+        assert_eq!((&found.bytes[..], found.report.rows_out), (&b"{\"a\":1}"[..], 7));
+        assert_eq!(stored.shaped("grant two").unwrap().bytes, "{\"b\":2}");
+        assert!(stored.shaped("grant").is_none());
+        assert!(!format!("{stored:?} {found:?}").contains("\"a\""));
+    }
+
+    #[test]
+    fn older_ones_make_room_within_what_was_counted_from_the_beginning() {
+        let stored = stored(&[], "x".repeat(1_000).leak());
+        assert!(stored.has_room(1_000) && !stored.has_room(1_001));
+        let size = stored.size();
+        for version in ["1", "2", "3", "4", "4"] {
+            stored.keep_shaped(shaped(version, &"y".repeat(500)));
+        }
+
+        let kept = ["1", "2", "3", "4"].map(|version| stored.shaped(version).is_some());
+        assert_eq!(kept, [false, false, true, true]);
+        let shaped = stored.shaped.lock().unwrap();
+        let bytes: usize = shaped.iter().map(|shaped| shaped.size()).sum();
+        assert!(OVERHEAD + 1_000 + bytes <= size, "{bytes} of {size}");
     }
 }

@@ -33,6 +33,7 @@ pub mod worker;
 
 pub use self::answer::Body;
 pub use self::decide::{Ask, Asker, Decision, Memo, Permit, Refused, STANDING, decide, judge};
+pub use self::fetch::Via;
 pub use self::limit::{Limiters, RateKey};
 pub use self::metrics::{Ending, Metrics};
 pub use self::prepare::{PrepareError, Prepared, PreparedView, Tools};
@@ -84,7 +85,7 @@ async fn pass(
     let declared = request::declared(&view, &fields)?;
     trail.declared(&view, &asker, &target, &declared);
     let origin = worker.origin(&asker, trail);
-    let asking = fetch::Asking::new(&fields, &target, &origin)?;
+    let asking = fetch::Asking::new(&fields, &target, &origin);
     let body = match fields.content_type.first {
         Some(_) => Box::pin(request::body(&mut target, request, trail)).await?,
         None => request::Forwarded::None,

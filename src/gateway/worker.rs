@@ -11,7 +11,7 @@ use crate::config::keys::Keys;
 use crate::domain::{MatterCode, ProfileId, Rate, Timestamp, Zone};
 use crate::gateway::Refusal;
 use crate::gateway::decide::{self, Ask, Asker, Memo, Permit};
-use crate::gateway::fetch::Origin;
+use crate::gateway::fetch::{Origin, Via};
 use crate::gateway::identify::{
     self, CertificateFacts, Evidence, IdentifyError, Identity, KeySets, TokenFault,
 };
@@ -30,8 +30,10 @@ use crate::upstream::Upstreams;
 /// What all zones and workers of this node share. It outlives every View.
 #[derive(Debug)]
 pub struct Node {
-    /// Its name in `Via` and records.
+    /// Its name in records.
     pub name: String,
+    /// The same as departments are told.
+    pub via: Via,
     /// Where the time comes from.
     pub clock: Clock,
     /// Keys by purpose.
@@ -224,7 +226,7 @@ impl Worker {
         Origin {
             asker,
             transaction: trail.transaction(),
-            node: &self.node.name,
+            via: &self.node.via,
             secure: trail.conn().tls().is_some(),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
+use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::call::ALLOWED;
@@ -17,8 +18,8 @@ const FORMAT: u32 = 1;
 /// Kept by the journal thread alone; a copy stands at the head of each segment.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    counters: HashMap<Arc<str>, u64>,
-    open: HashSet<Uuid>,
+    counters: HashMap<Arc<str>, u64, RandomState>,
+    open: HashSet<Uuid, RandomState>,
     pub(super) last_time: Option<Timestamp>,
     /// Shared with those who retire records and change keys beside the writing.
     pub(super) carried: Arc<Mutex<Carried>>,

@@ -26,6 +26,12 @@ const SPARE: &str = "spare.zero";
 /// Zeros written at once: more would keep records waiting for the disk.
 const CHUNK: usize = 256 << 10;
 
+/// They lie in the program, where a disk takes them from: memory for them would have to be cleared each time.
+#[repr(align(4096))]
+struct Zeros([u8; CHUNK]);
+
+static ZEROS: Zeros = Zeros([0; CHUNK]);
+
 /// How long the disk is left to records in between.
 const BREATH: Duration = Duration::from_millis(1);
 
@@ -204,15 +210,12 @@ fn fill(path: &Path, bytes: u64, hurry: &AtomicBool) -> io::Result<File> {
 /// Makes zeros durable from the beginning of a block on; says where they end.
 fn lay(file: &File, from: u64, bytes: u64, hurry: &AtomicBool) -> io::Result<u64> {
     let end = from.saturating_add(bytes).next_multiple_of(BLOCK_BYTES);
-    // No more than is laid: a thread that lays a little now and then would hold on to the rest.
-    let most = usize::try_from(end.saturating_sub(from)).unwrap_or(CHUNK).min(CHUNK);
-    let mut zeros = Blocks::default();
-    zeros.append(&vec![0; most]);
+    let Zeros(zeros) = &ZEROS;
     let mut at = from;
     let mut direct = go_direct(file, true).is_ok();
     while at < end {
-        let length = usize::try_from(end.saturating_sub(at)).unwrap_or(most).min(most);
-        match file.write_all_at(zeros.bytes().get(..length).unwrap_or_default(), at) {
+        let length = usize::try_from(end.saturating_sub(at)).unwrap_or(CHUNK).min(CHUNK);
+        match file.write_all_at(zeros.get(..length).unwrap_or_default(), at) {
             Ok(()) => at = at.saturating_add(u64::try_from(length).unwrap_or(u64::MAX)),
             Err(error) if direct && error.kind() == io::ErrorKind::InvalidInput => {
                 go_direct(file, false)?;

@@ -23,7 +23,7 @@ use crate::config::{Config, ZoneConfig};
 use crate::control::{InForce, Readiness};
 use crate::domain::Zone;
 use crate::gateway::identify::KeySets;
-use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools};
+use crate::gateway::{Folds, Limiters, Metrics, Node, PreparedView, Recorder, Side, Tools, Via};
 use crate::journal::tree::{Signer, TreeOptions};
 use crate::journal::{Clock, Journal, JournalOptions, Keep};
 use crate::policy::folder::Reader;
@@ -108,6 +108,7 @@ impl Parts {
         }
         let node = Arc::new(Node {
             name: config.node.clone(),
+            via: Via::new(&config.node).context("the name of the node cannot stand in a header")?,
             clock: options.clock.clone(),
             mask_key: Some(Arc::new(MaskKey::new(&keys.secret(KeyPurpose::Mask).1))),
             keys: Arc::clone(&keys),

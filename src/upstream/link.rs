@@ -37,8 +37,9 @@ impl Link {
     ) -> Result<Parts, Failed> {
         match self {
             Self::Line { line, .. } => {
-                address_http1(to, head);
-                line.exchange(head, body, to.answer).await
+                address_http1(head);
+                let host = to.identity.endpoint.host_header();
+                line.exchange((head, host), body, to.answer).await
             }
             Self::Branch { branch, pool } => {
                 let head = address_http2(to, head)?;
@@ -105,13 +106,12 @@ impl Link {
     }
 }
 
-/// Origin form and `Host` (RFC 9112 §3.2).
-fn address_http1(to: &UpstreamConfig, head: &mut request::Parts) {
+/// Origin form (RFC 9112 §3.2.1).
+fn address_http1(head: &mut request::Parts) {
     if head.uri.authority().is_some() {
         head.uri = Uri::from(path_and_query(&head.uri));
     }
     head.version = Version::HTTP_11;
-    head.headers.insert(HOST, to.identity.endpoint.host_header().clone());
 }
 
 /// `:scheme` and `:authority` instead of `Host` (RFC 9113 §8.3.1).

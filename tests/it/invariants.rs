@@ -164,10 +164,12 @@ fn i8_only_items_of_grant_and_entry_leave_and_what_is_unknown_is_dropped_and_cou
     let (two, one) = ("xingqing/approval", "natural-resources/registration");
     let fetched = town.own.seen().len();
 
-    // One kept answer serves both, each with its own items.
+    // One kept answer serves both, each with its own items, however often and in whatever order.
     let (more, fewer) = (town.call(two, PATH), town.call(one, PATH));
-    assert_eq!(names(&more), (set(&["number", "name"]), set(&["rows"])));
-    assert_eq!(names(&fewer), (set(&["number"]), set(&["rows"])));
+    for (more, fewer) in [(&more, &fewer), (&town.call(two, PATH), &town.call(one, PATH))] {
+        assert_eq!(names(more), (set(&["number", "name"]), set(&["rows"])));
+        assert_eq!(names(fewer), (set(&["number"]), set(&["rows"])));
+    }
     assert_eq!(town.own.seen().len(), fetched, "it was not kept, so the cache proved nothing");
     let text = more.message.text();
     for hidden in ["somebody", "salary", "nested", "outside", "total", "keeper"] {

@@ -1,5 +1,6 @@
 //! Response headers: an allow-list of the department's, and what the gateway says itself.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::cache::Reserve;
@@ -35,7 +36,7 @@ pub(super) fn passed(target: &Target, unshaped: &Unshaped) -> HeaderMap {
     let mut head = HeaderMap::with_capacity(16);
     let mut pass = |name: &HeaderName| {
         if !head.contains_key(name) {
-            for value in unshaped.headers.get_all(name) {
+            for value in unshaped.source.headers().get_all(name) {
                 head.append(name.clone(), value.clone());
             }
         }
@@ -73,7 +74,7 @@ pub(super) fn caching(
     target: &Target,
     unshaped: &Unshaped,
 ) -> bool {
-    let value = match (zone, crate::cache::reserve(&unshaped.headers), unshaped.kept) {
+    let value = match (zone, crate::cache::reserve(unshaped.source.headers()), unshaped.kept) {
         _ if permit.is_sensitive() => HeaderValue::from_static("no-store"),
         (_, Reserve::NoStore, _) => HeaderValue::from_static("no-store"),
         (Zone::Sharing | Zone::Peering, _, _) | (_, Reserve::Private, _) => {
@@ -111,24 +112,35 @@ fn selected_by(head: &mut HeaderMap, target: &Target) {
     }
 }
 
-/// The entity tag of a shaped answer: a keyed hash over the department's validator and everything
-/// that shaping depends on. Keyed, so that a tag tells nobody what was left out.
+/// What an entity tag is made over.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TagOver<'a> {
+    /// The department's validator.
+    Validator(&'a HeaderValue),
+    /// What leaves, where the department sent none.
+    Bytes(&'a [u8]),
+}
+
+impl<'a> TagOver<'a> {
+    /// The department's validator, or else what leaves, if that is all known.
+    pub(super) fn of(validator: Option<&'a HeaderValue>, body: Option<&'a Bytes>) -> Option<Self> {
+        validator.map(Self::Validator).or(body.map(|bytes| Self::Bytes(bytes)))
+    }
+}
+
+/// The entity tag of a shaped answer: a keyed hash over this and everything that shaping depends on. Keyed,
+/// so that a tag tells nobody what was left out.
 pub(super) fn entity_tag(
     worker: &Worker,
     permit: &Permit,
-    unshaped: &Unshaped,
+    over: TagOver<'_>,
 ) -> Option<HeaderValue> {
-    let validator = unshaped.headers.get(header::ETAG)?;
-    let weak = validator.as_bytes().starts_with(b"W/");
-    hashed(worker, permit, validator.as_bytes(), weak)
-}
-
-/// The same over the bytes, where the department sent no validator.
-pub(super) fn tag_of_bytes(worker: &Worker, permit: &Permit, bytes: &[u8]) -> Option<HeaderValue> {
-    hashed(worker, permit, bytes, false)
-}
-
-fn hashed(worker: &Worker, permit: &Permit, over: &[u8], weak: bool) -> Option<HeaderValue> {
+    let (over, weak) = match over {
+        TagOver::Validator(validator) => {
+            (validator.as_bytes(), validator.as_bytes().starts_with(b"W/"))
+        }
+        TagOver::Bytes(bytes) => (bytes, false),
+    };
     let mut text = Vec::with_capacity(over.len().saturating_add(64));
     text.extend_from_slice(permit.version().as_bytes());
     text.push(0);
@@ -161,7 +173,7 @@ pub(super) fn is_known(target: &Target, tag: &HeaderValue) -> bool {
 /// Refuses a payload of another type than the entry declares.
 pub(super) fn check_type(target: &Target, unshaped: &Unshaped) -> Result<Format, Refusal> {
     let format = super::format_of(target);
-    let given = unshaped.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let given = unshaped.source.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let given = given.unwrap_or("");
     let essence = || given.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     let fits = match format {
@@ -187,7 +199,8 @@ pub(super) fn content_type(format: Format, unshaped: &Unshaped) -> HeaderValue {
         Format::Ndjson => HeaderValue::from_static("application/x-ndjson"),
         Format::Csv => HeaderValue::from_static("text/csv; charset=utf-8; header=present"),
         Format::File => unshaped
-            .headers
+            .source
+            .headers()
             .get(header::CONTENT_TYPE)
             .cloned()
             .unwrap_or(HeaderValue::from_static("application/octet-stream")),

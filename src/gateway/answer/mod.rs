@@ -82,20 +82,27 @@ pub async fn shape(
     head.insert(headers::CACHE_STATUS, unshaped.cache.header());
     limits(&mut head, trail, None);
     // What nobody may keep nobody will ask about again.
-    let tag = if may_be_kept { headers::entity_tag(worker, permit, &unshaped) } else { None };
+    let validator = unshaped.source.headers().get(header::ETAG).cloned();
+    let tag = |body: Option<&Bytes>| {
+        let over = headers::TagOver::of(validator.as_ref(), body).filter(|_| may_be_kept);
+        over.and_then(|over| headers::entity_tag(worker, permit, over))
+    };
 
     if status == StatusCode::NO_CONTENT {
-        headers::tag(&mut head, tag);
+        headers::tag(&mut head, tag(None));
         return Ok(Ready::whole(status, head, Bytes::new()));
     }
     let format = headers::check_type(target, &unshaped)?;
     head.insert(header::CONTENT_TYPE, headers::content_type(format, &unshaped));
     let mut shaping = Shaping::open(worker, permit, target, unshaped)?;
     let body = shaping.hold(HELD).await?;
-    let tag = match (tag, &body) {
-        (None, Some(bytes)) if may_be_kept => headers::tag_of_bytes(worker, permit, bytes),
-        (tag, _) => tag,
+    let tag = match shaping.before() {
+        Some(before) => before.tag.clone(),
+        None => tag(body.as_ref()),
     };
+    if let Some(bytes) = &body {
+        shaping.keep(bytes, tag.as_ref());
+    }
     let known = tag.as_ref().is_some_and(|tag| headers::is_known(target, tag));
     headers::tag(&mut head, tag);
     if known && status == StatusCode::OK && target.method.is_safe() {

@@ -69,7 +69,8 @@ impl Out {
         }
     }
 
-    fn push(&mut self, part: Bytes) {
+    /// Puts a part behind the parts, whatever its size.
+    pub(super) fn push(&mut self, part: Bytes) {
         self.length = self.length.saturating_add(part.len());
         self.parts.push_back(part);
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header;
+use http::{HeaderValue, header};
 use http_body::Body as _;
 
 use super::out::Out;
-use crate::domain::{Format, ItemName, Zone};
+use crate::cache::Shaped;
+use crate::domain::{Format, ItemName, Personal, Zone};
 use crate::gateway::Refusal;
 use crate::gateway::decide::Permit;
 use crate::gateway::fetch::{Source, Unshaped};
@@ -39,10 +40,9 @@ pub(super) enum Held {
 pub(super) struct Shaping {
     source: Source,
     decoder: Option<Gunzip>,
-    /// None passes bytes as they are: every item is granted.
-    shaper: Option<Shaper>,
-    /// The items of a file that passes as it is.
-    items: Arc<[ItemName]>,
+    way: Way,
+    /// The name of the reduction.
+    version: Arc<str>,
     out: Out,
     scratch: Vec<u8>,
     left: u64,
@@ -50,6 +50,17 @@ pub(super) struct Shaping {
     /// What looks personal in what leaves; looked for on the way to the public only.
     personal: Option<Box<Watch>>,
     ended: Option<Report>,
+}
+
+/// What is done to it.
+#[derive(Debug)]
+enum Way {
+    /// A file passes as it is: every item of it is granted, these.
+    Pass(Arc<[ItemName]>),
+    /// It is shaped.
+    Shape(Shaper),
+    /// It was shaped before, to this.
+    Again(Arc<Shaped>),
 }
 
 impl Shaping {
@@ -63,7 +74,7 @@ impl Shaping {
         let interface = target.entry.source.entry.interface.as_ref();
         let largest = interface.map_or(0, |interface| interface.largest);
         let raw = super::format_of(target) == Format::File;
-        let encoding = unshaped.headers.get(header::CONTENT_ENCODING);
+        let encoding = unshaped.source.headers().get(header::CONTENT_ENCODING);
         let decoder = match encoding.map(|value| value.as_bytes().to_ascii_lowercase()) {
             None => None,
             Some(name) if name == b"identity" => None,
@@ -76,18 +87,26 @@ impl Shaping {
                 return Err(Refusal::AnswerNotDescribed { status: unshaped.status.as_u16() });
             }
         };
-        let shaper =
-            permit.plan().map(|plan| Shaper::new(Arc::clone(plan), worker.node.mask_key.clone()));
-        if shaper.is_none() && !raw {
-            return Err(Refusal::Internal { what: "an answer without a plan" });
-        }
-        let items = Arc::clone(permit.items());
+        let mut out = Out::default();
+        let mut ended = None;
+        let way = match (unshaped.source.shaped(permit.version()), permit.plan()) {
+            (Some(shaped), _) => {
+                out.push(shaped.bytes.clone());
+                ended = Some(shaped.report.clone());
+                Way::Again(shaped)
+            }
+            (None, Some(plan)) => {
+                Way::Shape(Shaper::new(Arc::clone(plan), worker.node.mask_key.clone()))
+            }
+            (None, None) if raw => Way::Pass(Arc::clone(permit.items())),
+            (None, None) => return Err(Refusal::Internal { what: "an answer without a plan" }),
+        };
         Ok(Self {
-            source: unshaped.body,
+            source: unshaped.source,
             decoder,
-            shaper,
-            items,
-            out: Out::default(),
+            way,
+            version: Arc::clone(permit.version()),
+            out,
             scratch: Vec::new(),
             left: largest,
             limited: permit
@@ -95,20 +114,29 @@ impl Shaping {
                 .and_then(|written| written.grant.scope.first())
                 .map(|scope| scope.item.clone()),
             personal: (worker.side.zone == Zone::Opening).then(Box::default),
-            ended: None,
+            ended,
         })
     }
 
     /// Notes what was let through so far.
     pub(super) fn note(&mut self, trail: &mut Trail) {
-        if let Some(personal) = &self.personal {
-            trail.personal(personal.counts());
+        if let Some(counts) = self.personal() {
+            trail.personal(counts);
         }
-        match (&mut self.ended, &self.shaper) {
+        match (&mut self.ended, &self.way) {
+            (_, Way::Pass(items)) => trail.passed(items),
             // Taken and not copied: nobody notes more of an answer than its end.
-            (Some(report), Some(_)) => trail.shaped(std::mem::take(report)),
-            (None, Some(shaper)) => trail.shaped(shaper.so_far()),
-            (_, None) => trail.passed(&self.items),
+            (Some(report), Way::Shape(_) | Way::Again(_)) => trail.shaped(std::mem::take(report)),
+            (None, Way::Shape(shaper)) => trail.shaped(shaper.so_far()),
+            (None, Way::Again(_)) => {}
+        }
+    }
+
+    /// What looks personal in what was let through so far, where that is looked for.
+    fn personal(&self) -> Option<Personal> {
+        match &self.way {
+            Way::Again(shaped) => shaped.personal,
+            Way::Pass(_) | Way::Shape(_) => self.personal.as_ref().map(|watch| watch.counts()),
         }
     }
 
@@ -119,6 +147,31 @@ impl Shaping {
         }
         let whole = self.ended.is_some();
         Ok(whole.then(|| self.out.all()))
+    }
+
+    /// What it was shaped to before.
+    pub(super) fn before(&self) -> Option<&Shaped> {
+        match &self.way {
+            Way::Again(shaped) => Some(shaped),
+            Way::Pass(_) | Way::Shape(_) => None,
+        }
+    }
+
+    /// Keeps what it was shaped to, all of it, beside the answer that is kept.
+    pub(super) fn keep(&self, all: &Bytes, tag: Option<&HeaderValue>) {
+        if let (Source::Kept { stored, .. }, Way::Shape(_), Some(report)) =
+            (&self.source, &self.way, &self.ended)
+            && stored.has_room(all.len())
+        {
+            stored.keep_shaped(Shaped {
+                version: Arc::clone(&self.version),
+                // It leaves in a buffer that has room for more.
+                bytes: Bytes::copy_from_slice(all),
+                report: report.clone(),
+                personal: self.personal(),
+                tag: tag.cloned(),
+            });
+        }
     }
 
     /// The next part of the shaped answer; none at its end.
@@ -135,9 +188,9 @@ impl Shaping {
     /// Takes one part from the source, or notes its end.
     fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
         let part = match &mut self.source {
-            Source::Kept(bytes) => {
-                let length = bytes.len().min(PART);
-                (length > 0).then(|| bytes.split_to(length))
+            Source::Kept { left, .. } => {
+                let length = left.len().min(PART);
+                (length > 0).then(|| left.split_to(length))
             }
             Source::Live { begun, .. } if !begun.is_empty() => {
                 Some(begun.split_to(begun.len().min(PART)))
@@ -166,7 +219,7 @@ impl Shaping {
     fn take(&mut self, part: Bytes) -> Result<(), Refusal> {
         let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
         self.left = self.left.checked_sub(length).ok_or(Refusal::AnswerTooLong)?;
-        let Some(shaper) = &mut self.shaper else {
+        let Way::Shape(shaper) = &mut self.way else {
             if let Some(personal) = &mut self.personal {
                 personal.read(&part);
             }
@@ -208,14 +261,14 @@ impl Shaping {
         }
         let made = &mut self.out.made;
         let before = made.len();
-        let report = match &mut self.shaper {
-            Some(shaper) => {
+        let report = match &mut self.way {
+            Way::Shape(shaper) => {
                 if self.decoder.is_some() {
                     shaper.push(&self.scratch, made).map_err(failed)?;
                 }
                 shaper.finish(made).map_err(failed)?
             }
-            None => Report::default(),
+            Way::Pass(_) | Way::Again(_) => Report::default(),
         };
         self.look(before);
         self.ended = Some(report);

@@ -34,7 +34,7 @@ pub struct Decision {
     /// Whether one of them is sensitive.
     pub sensitive: bool,
     /// A name for grant, items and masks as they are applied.
-    pub version: String,
+    pub version: Arc<str>,
     /// What shaping does; none for a file, which passes whole or not at all.
     pub plan: Option<Arc<Plan>>,
     /// The View it was made from.
@@ -204,7 +204,7 @@ fn decision(
         items: actions.iter().map(|(name, _)| name.clone()).collect(),
         actions: actions.to_vec(),
         sensitive: items.iter().any(|item| item.sensitivity != Sensitivity::None),
-        version: version(ask.entry, written, actions),
+        version: version(ask.entry, written, actions).into(),
         plan,
         generation: view.generation,
         common: OnceLock::new(),

@@ -92,7 +92,7 @@ impl Permit {
     }
 
     /// A name for the exact reduction that was applied: grant, items and masks.
-    pub fn version(&self) -> &str {
+    pub fn version(&self) -> &Arc<str> {
         &self.decision.version
     }
 }

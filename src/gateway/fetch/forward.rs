@@ -1,7 +1,8 @@
 //! The request as the department gets it: only what was compared, plus what the gateway adds.
 
+use http::header::InvalidHeaderValue;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header};
 use uuid::Uuid;
 
 use crate::gateway::Refusal;
@@ -17,8 +18,8 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// A request to a department, without its body.
 #[derive(Clone, Debug)]
 pub struct Asking<'a> {
-    /// Method, path and query at the department, and those headers that may select the answer. Boxed, for
-    /// it is handed down to the connection.
+    /// The method at the department, and those headers that may select the answer. Boxed, for it is handed
+    /// down to the connection.
     pub head: Box<Parts>,
     /// Those of them that the description names.
     pub described: Vec<(HeaderName, HeaderValue)>,
@@ -36,21 +37,38 @@ pub struct Origin<'a> {
     pub asker: &'a Asker,
     /// The call.
     pub transaction: Uuid,
-    /// Name of the node.
-    pub node: &'a str,
+    /// What the node says of itself.
+    pub via: &'a Via,
     /// Whether the call came over TLS.
     pub secure: bool,
 }
 
+/// `Via` of a node, by the version of the request (RFC 9110 §7.6.3).
+#[derive(Clone, Debug)]
+pub struct Via([HeaderValue; 3]);
+
+impl Via {
+    /// As this node says it; an error if its name cannot stand in a header.
+    pub fn new(node: &str) -> Result<Self, InvalidHeaderValue> {
+        let of = |version: &str| HeaderValue::try_from([version, " ", node].concat());
+        Ok(Self([of("1.0")?, of("1.1")?, of("2.0")?]))
+    }
+
+    fn of(&self, version: Version) -> HeaderValue {
+        let Self([old, usual, new]) = self;
+        match version {
+            Version::HTTP_10 => old,
+            Version::HTTP_2 => new,
+            _ => usual,
+        }
+        .clone()
+    }
+}
+
 impl<'a> Asking<'a> {
     /// Builds it from what was compared.
-    pub fn new(
-        fields: &Fields<'_>,
-        target: &Target,
-        origin: &'a Origin<'a>,
-    ) -> Result<Self, Refusal> {
+    pub fn new(fields: &Fields<'_>, target: &Target, origin: &'a Origin<'a>) -> Self {
         let head = fields.head;
-        let uri: Uri = target.forward.parse().map_err(|_| Refusal::PathAmbiguous)?;
         let mut headers = HeaderMap::with_capacity(8);
         // Everything else of the consumer's – credentials, cookies, method overrides, hop-by-hop fields,
         // conditions, ranges, all of Helan's own – goes no further.
@@ -68,9 +86,8 @@ impl<'a> Asking<'a> {
         headers.extend(described.iter().cloned());
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let (mut asked, ()) = Request::new(()).into_parts();
-        (asked.method, asked.uri, asked.headers) = (method(target), uri, headers);
-        asked.version = head.version;
-        Ok(Self {
+        (asked.method, asked.version, asked.headers) = (method(target), head.version, headers);
+        Self {
             head: Box::new(asked),
             described,
             conditional: is_conditional(fields),
@@ -79,18 +96,18 @@ impl<'a> Asking<'a> {
                 None => crate::cache::Wishes::default(),
             },
             origin,
-        })
+        }
     }
 
-    /// The head as it is sent, but for credentials: with what says who asks, which nothing that is kept
-    /// depends on.
-    pub(super) fn sent(mut self) -> Result<Box<Parts>, Refusal> {
+    /// The head as it is sent, but for credentials: with path and query at the department, and with what says
+    /// who asks, which nothing that is kept depends on.
+    pub(super) fn sent(mut self, target: &Target) -> Result<Box<Parts>, Refusal> {
         let origin = self.origin;
-        let via = [protocol(self.head.version), " ", origin.node].concat();
-        let headers = &mut self.head.headers;
-        add(headers, header::VIA, via)?;
-        add(headers, header::FORWARDED, forwarded(origin))?;
-        add(headers, TRACEPARENT, traceparent(origin.transaction))?;
+        let head = &mut *self.head;
+        head.uri = target.forward.parse().map_err(|_| Refusal::PathAmbiguous)?;
+        head.headers.insert(header::VIA, origin.via.of(head.version));
+        add(&mut head.headers, header::FORWARDED, forwarded(origin).into())?;
+        add(&mut head.headers, TRACEPARENT, traceparent(origin.transaction))?;
         Ok(self.head)
     }
 }
@@ -131,16 +148,7 @@ fn described(head: &Parts, target: &Target) -> Vec<(HeaderName, HeaderValue)> {
         .collect()
 }
 
-/// The version as `Via` writes it (RFC 9110 §7.6.3).
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2.0",
-        _ => "1.1",
-    }
-}
-
-fn add(headers: &mut HeaderMap, name: HeaderName, value: String) -> Result<(), Refusal> {
+fn add(headers: &mut HeaderMap, name: HeaderName, value: Vec<u8>) -> Result<(), Refusal> {
     let value = HeaderValue::try_from(value)
         .map_err(|_| Refusal::Internal { what: "a header of ours is not valid" })?;
     headers.insert(name, value);
@@ -158,9 +166,13 @@ fn forwarded(origin: &Origin<'_>) -> String {
 }
 
 /// W3C trace context whose trace is the transaction, so that the department's logs can be joined.
-fn traceparent(transaction: Uuid) -> String {
-    let mut text = [0; uuid::fmt::Simple::LENGTH];
-    let trace = &*transaction.simple().encode_lower(&mut text);
-    let parent = trace.get(16..).unwrap_or("0000000000000001");
-    ["00-", trace, "-", parent, "-01"].concat()
+fn traceparent(transaction: Uuid) -> Vec<u8> {
+    let mut hex = [0; uuid::fmt::Simple::LENGTH];
+    let trace = transaction.simple().encode_lower(&mut hex).as_bytes();
+    let parent = trace.get(16..).unwrap_or(b"0000000000000001");
+    let mut text = Vec::with_capacity(55);
+    for part in [b"00-", trace, b"-", parent, b"-01"] {
+        text.extend_from_slice(part);
+    }
+    text
 }

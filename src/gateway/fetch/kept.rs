@@ -41,8 +41,8 @@ pub(super) async fn find(
     let Some((key, upstream)) = key(target, asking).zip(target.entry.upstream.as_ref()) else {
         return Ok(Found::Alone(Forward::Bypass));
     };
-    let ask =
-        Ask { key: &key, headers: &asking.head.headers, wishes: asking.wishes, now: trail.now() };
+    let (headers, wishes) = (&asking.head.headers, asking.wishes);
+    let ask = Ask { key: &key, headers, wishes, now: trail.now() };
     let why = match look_up(worker, &ask, trail) {
         Ok(found) => return Ok(Found::Answer(found)),
         Err(why) => why,
@@ -131,7 +131,7 @@ pub(super) fn key(target: &Target, asking: &Asking<'_>) -> Option<Key> {
 }
 
 /// An answer that another caller fetched.
-fn collapsed(stored: &Stored, why: Forward, now: Timestamp) -> Unshaped {
+fn collapsed(stored: &Arc<Stored>, why: Forward, now: Timestamp) -> Unshaped {
     let status = CacheStatus::Forwarded { why, status: None, stored: false, collapsed: true };
     Unshaped::kept(stored, status, now)
 }
@@ -161,7 +161,7 @@ async fn lead_fetch(
 ) -> Led {
     let (tell, answer) = oneshot::channel();
     let (worker, policy, selecting) = (worker.clone(), policy.clone(), asking.head.headers.clone());
-    let head = asking.clone().sent()?;
+    let head = asking.clone().sent(target)?;
     let entry = Arc::clone(&target.entry);
     tokio::task::spawn_local(async move {
         let fetch = Fetch { worker: &worker, policy: &policy, entry: &entry };

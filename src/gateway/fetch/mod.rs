@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderMap, Method, StatusCode, request};
+use http::{HeaderMap, Method, StatusCode, header, request};
 
 use self::failure::Failure;
 use self::kept::Found;
-use crate::cache::{CacheStatus, Forward, Stored};
+use crate::cache::{CacheStatus, Forward, Shaped, Stored, read_date};
 use crate::domain::{Format, Timestamp};
 use crate::gateway::Refusal;
 use crate::gateway::prepare::Prepared;
@@ -26,14 +26,13 @@ use crate::gateway::route::Target;
 use crate::gateway::worker::Worker;
 use crate::upstream::{Answer, AnswerBody, RequestBody};
 
-pub use self::forward::{Asking, Origin};
+pub use self::forward::{Asking, Origin, Via};
 
 /// The department's answer as it came. Only `answer::shape` opens it.
 #[derive(Debug)]
 pub struct Unshaped {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Source,
+    pub(super) source: Source,
     pub(super) cache: CacheStatus,
     /// The status the department answered this call with; none if it was not asked.
     pub(super) received: Option<StatusCode>,
@@ -48,18 +47,50 @@ pub(super) struct Kept {
     pub(super) ttl: i64,
 }
 
-/// Where the bytes are.
+/// Where headers and bytes are.
 #[derive(Debug)]
 pub(super) enum Source {
     /// In memory, whole.
-    Kept(Bytes),
+    Kept {
+        /// The answer.
+        stored: Arc<Stored>,
+        /// What of its body was not read yet.
+        left: Bytes,
+    },
     /// On their way.
     Live {
+        headers: HeaderMap,
         /// What came already.
         begun: Bytes,
         /// The rest.
         rest: Box<AnswerBody>,
     },
+}
+
+impl Source {
+    /// The department's headers.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        match self {
+            Self::Kept { stored, .. } => stored.headers(),
+            Self::Live { headers, .. } => headers,
+        }
+    }
+
+    /// When the department last changed the answer, if it says so.
+    fn modified(&self) -> Option<Timestamp> {
+        match self {
+            Self::Kept { stored, .. } => stored.modified(),
+            Self::Live { headers, .. } => headers.get(header::LAST_MODIFIED).and_then(read_date),
+        }
+    }
+
+    /// What it was shaped to before, under the reduction of this name.
+    pub(super) fn shaped(&self, version: &str) -> Option<Arc<Shaped>> {
+        match self {
+            Self::Kept { stored, .. } => stored.shaped(version),
+            Self::Live { .. } => None,
+        }
+    }
 }
 
 /// Gets the answer, by the shortest way that is allowed.
@@ -86,9 +117,7 @@ pub async fn cache_or_fetch(
         Found::Alone(_) if asking.wishes.only_if_cached => return Err(Refusal::NotKept),
         Found::Alone(why) => alone(worker, (asking, why), target, body).await?,
     };
-    let modified = unshaped.headers.get(http::header::LAST_MODIFIED);
-    let modified = modified.and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
-    trail.upstream(unshaped.status.as_u16(), modified.and_then(timestamp));
+    trail.upstream(unshaped.status.as_u16(), unshaped.source.modified());
     check_status(target, unshaped.status)?;
     Ok(unshaped)
 }
@@ -107,12 +136,12 @@ async fn alone(
     };
     let key = (!target.method.is_safe()).then(|| kept::key(target, &asking)).flatten();
     let answer =
-        send(worker, &target.entry, asking.sent()?, body).await.map_err(Failure::refusal)?;
+        send(worker, &target.entry, asking.sent(target)?, body).await.map_err(Failure::refusal)?;
     if crate::cache::invalidates(&target.method, answer.head.status) {
         forget(worker, target, key.as_ref());
     }
     let status = CacheStatus::Forwarded { why, status: None, stored: false, collapsed: false };
-    let body = Source::Live { begun: Bytes::new(), rest: Box::new(answer.body) };
+    let body = (Bytes::new(), Box::new(answer.body));
     Ok(Unshaped::live(answer.head, body, status))
 }
 
@@ -156,20 +185,21 @@ async fn send(
 }
 
 impl Unshaped {
-    fn live(head: Parts, body: Source, cache: CacheStatus) -> Self {
+    /// What came already of the body, and where the rest comes from.
+    fn live(head: Parts, (begun, rest): (Bytes, Box<AnswerBody>), cache: CacheStatus) -> Self {
         let Parts { status, headers, .. } = head;
-        Self { status, headers, body, cache, received: Some(status), kept: None }
+        let source = Source::Live { headers, begun, rest };
+        Self { status, source, cache, received: Some(status), kept: None }
     }
 
-    fn kept(stored: &Stored, cache: CacheStatus, now: Timestamp) -> Self {
+    fn kept(stored: &Arc<Stored>, cache: CacheStatus, now: Timestamp) -> Self {
         let received = match cache {
             CacheStatus::Hit { .. } => None,
             CacheStatus::Forwarded { status, .. } => Some(status.unwrap_or(stored.status())),
         };
         Self {
             status: stored.status(),
-            headers: stored.headers().clone(),
-            body: Source::Kept(stored.body().clone()),
+            source: Source::Kept { stored: Arc::clone(stored), left: stored.body().clone() },
             cache,
             received,
             kept: Some(Kept { age: stored.age(now), ttl: stored.ttl(now) }),
@@ -192,9 +222,4 @@ fn check_status(target: &Target, status: StatusCode) -> Result<(), Refusal> {
     } else {
         Err(Refusal::AnswerNotDescribed { status: status.as_u16() })
     }
-}
-
-fn timestamp(time: std::time::SystemTime) -> Option<Timestamp> {
-    let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
 }

@@ -10,12 +10,12 @@ use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::Failure;
-use super::{Source, send};
+use super::send;
 use crate::cache::{self, Admitted, Exchange, Stored, Unkept};
 use crate::domain;
 use crate::gateway::prepare::Prepared;
 use crate::gateway::worker::Worker;
-use crate::upstream::{Answer, RequestBody, UpstreamError};
+use crate::upstream::{Answer, AnswerBody, RequestBody, UpstreamError};
 
 /// What a shared fetch needs besides the request.
 pub(super) struct Fetch<'a> {
@@ -36,7 +36,7 @@ pub(super) enum Brought {
     /// One that cannot be shared, as far as it came and with the rest on its way.
     Open {
         head: Box<Parts>,
-        body: Source,
+        body: (Bytes, Box<AnswerBody>),
         /// Why; none if it only came too slowly for those who wait.
         unkept: Option<Unkept>,
     },
@@ -92,7 +92,7 @@ async fn admit(answer: Answer, exchange: &Exchange<'_>, due: Instant) -> Result<
         Ok(admitted) => collect(admitted, answer, due).await,
         Err(why) => Ok(Brought::Open {
             head: Box::new(answer.head),
-            body: Source::Live { begun: Bytes::new(), rest: Box::new(answer.body) },
+            body: (Bytes::new(), Box::new(answer.body)),
             unkept: Some(why),
         }),
     }
@@ -116,7 +116,7 @@ async fn collect(admitted: Admitted, answer: Answer, due: Instant) -> Result<Bro
             }
             Err(_) => None,
         };
-        let body = Source::Live { begun: bytes.freeze(), rest: Box::new(body) };
+        let body = (bytes.freeze(), Box::new(body));
         return Ok(Brought::Open { head: Box::new(head), body, unkept });
     }
     let stored = admitted.keep(bytes.freeze()).map_err(|_| {

@@ -30,7 +30,7 @@ const MOST: u64 = 1_000_000;
 #[derive(Debug)]
 pub struct Rates {
     named: RwLock<HashMap<RateKey, Arc<Bucket>, RandomState>>,
-    addresses: Cache<RateKey, Arc<Bucket>>,
+    addresses: Cache<RateKey, Arc<Bucket>, RandomState>,
     clock: DefaultClock,
 }
 
@@ -58,7 +58,7 @@ impl Default for Rates {
             .max_capacity(MOST)
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(UntilFull)
-            .build();
+            .build_with_hasher(RandomState::default());
         Self { named: RwLock::default(), addresses, clock: DefaultClock::default() }
     }
 }
@@ -313,11 +313,11 @@ mod tests {
         }
     }
 
-    fn small() -> Cache<RateKey, Arc<Bucket>> {
+    fn small() -> Cache<RateKey, Arc<Bucket>, RandomState> {
         Cache::builder()
             .max_capacity(100)
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(UntilFull)
-            .build()
+            .build_with_hasher(RandomState::default())
     }
 }

@@ -1,5 +1,7 @@
 //! Paths that can be read in one way only.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::gateway::Refusal;
@@ -52,27 +54,34 @@ pub fn normalize(path: &str) -> Result<Path, Refusal> {
         Some(inner) if !inner.is_empty() => (inner, true),
         Some(_) | None => (inner, false),
     };
-    let mut segments = Vec::new();
-    for raw in inner.split('/').filter(|_| !inner.is_empty()) {
-        if segments.len() == SEGMENTS {
+    let mut entry = String::with_capacity(inner.len());
+    let mut rest = Vec::new();
+    for (place, raw) in inner.split('/').filter(|_| !inner.is_empty()).enumerate() {
+        if place == SEGMENTS {
             return Err(Refusal::TargetTooLong);
         }
-        segments.push(segment(raw)?);
+        let read = segment(raw)?;
+        match place {
+            0 => entry.push_str(&read),
+            1 => {
+                entry.push('/');
+                entry.push_str(&read);
+            }
+            _ => rest.push(read.into_owned()),
+        }
     }
-    let rest = segments.split_off(segments.len().min(2));
-    Ok(Path { entry: segments.join("/"), rest, trailing })
+    Ok(Path { entry, rest, trailing })
 }
 
 /// Decodes one segment, or refuses it.
-fn segment(raw: &str) -> Result<String, Refusal> {
+fn segment(raw: &str) -> Result<Cow<'_, str>, Refusal> {
     // Most are of characters that mean nothing but themselves.
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if !raw.is_empty() && raw.bytes().all(is_plain) {
-        return Ok(raw.to_owned());
+        return Ok(raw.into());
     }
     check_encoding(raw)?;
-    let decoded =
-        percent_decode_str(raw).decode_utf8().map_err(|_| Refusal::PathAmbiguous)?.into_owned();
+    let decoded = percent_decode_str(raw).decode_utf8().map_err(|_| Refusal::PathAmbiguous)?;
     let ambiguous = decoded.is_empty()
         || decoded == "."
         || decoded == ".."

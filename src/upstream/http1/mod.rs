@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{Method, request};
+use http::{HeaderValue, Method, request};
 use http_body::SizeHint;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
@@ -101,15 +101,16 @@ impl Line {
         self.idle_since = Instant::now();
     }
 
+    /// Sends a request to this host, and takes the head of its answer.
     pub(super) async fn exchange(
         &mut self,
-        head: &request::Parts,
+        (head, host): (&request::Parts, &HeaderValue),
         body: RequestBody,
         limit: Duration,
     ) -> Result<Parts, Failed> {
         let mut patience = Patience::new(limit, body.upload());
         let whole = body.whole();
-        self.sending.begin(head, body);
+        self.sending.begin((head, host), body);
         (self.heard, self.keep, self.unsent) = (false, false, None);
         let mut reader = HeadReader::default();
         let outcome = poll_fn(|cx| match self.poll_head(&mut reader, &head.method, cx) {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use http::HeaderValue;
 use http::request::Parts;
 use http_body::Body as _;
 use tokio::io::AsyncWrite;
@@ -60,11 +61,11 @@ impl Sending {
     }
 
     /// Takes the next request, once the last has left.
-    pub(super) fn begin(&mut self, head: &Parts, body: RequestBody) {
+    pub(super) fn begin(&mut self, (head, host): (&Parts, &HeaderValue), body: RequestBody) {
         let framing = Framing::of(head, &body);
         let mut out = std::mem::take(&mut self.out);
         out.clear();
-        write(head, framing, &mut out);
+        write(head, host, framing, &mut out);
         let ended = framing == Framing::Nothing;
         *self = Self { out, body, framing, ended, state: State::UnderWay, ..Self::idle() };
     }

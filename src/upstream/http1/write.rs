@@ -34,7 +34,7 @@ impl Framing {
 /// Writes a request's head (RFC 9112 §3 and §5).
 ///
 /// None of its parts can hold CR or LF: their types refuse them, so it cannot be split.
-pub(super) fn write(head: &Parts, framing: Framing, out: &mut Vec<u8>) {
+pub(super) fn write(head: &Parts, host: &HeaderValue, framing: Framing, out: &mut Vec<u8>) {
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b' ');
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -44,9 +44,7 @@ pub(super) fn write(head: &Parts, framing: Framing, out: &mut Vec<u8>) {
     out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     // First, as RFC 9110 §7.2 would have it.
-    for value in head.headers.get_all(HOST) {
-        field(out, &HOST, value);
-    }
+    field(out, &HOST, host);
     for (name, value) in &head.headers {
         if !is_ours(name) {
             field(out, name, value);

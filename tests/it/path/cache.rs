@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::{Answer, Department, Entry, GRANTED, call, publish, reply, send};
 use crate::support::city::City;
 use crate::support::eventually;
@@ -65,6 +67,36 @@ fn an_answer_is_kept_as_long_as_the_department_says_and_then_validated() {
     });
     let items = finished["items"].as_array().map_or(0, Vec::len);
     assert!(finished["rows"].is_null() && items == 0, "{finished}");
+}
+
+#[test]
+fn every_hit_is_recorded_with_all_that_left_whether_it_was_shaped_for_it_or_before() {
+    let city = City::start();
+    let rows = r#"{"total":1,"rows":[{"code":"a","name":"13812345678","inner":1}]}"#;
+    let department =
+        Department::start(move |_| reply(&[("cache-control", "max-age=60")]).body(rows));
+    publish(&city, &department, &[Entry { entry: KEPT, ..Entry::default() }]);
+
+    let answers: Vec<_> = (0..4).map(|_| call(&city, "/weather/stub", &[])).collect();
+
+    let said = |answer: &Answer| {
+        let transaction = answer.header("helan-transaction");
+        eventually("its record", Duration::from_secs(5), || {
+            let events = events(&city.shown.records);
+            let finished = (*about(&events, "finished", transaction).first()?).clone();
+            let names = ["items", "rows", "drift", "bytes", "personal", "upstream_status"];
+            Some(names.map(|name| finished[name].clone()))
+        })
+    };
+    let first = said(&answers[0]);
+    assert_eq!(first[..3], [json!(["code", "name"]), json!(1), json!(1)]);
+    assert_eq!(first[4], json!({"mobile": 1}));
+    for answer in &answers[1..] {
+        assert!(answer.header("cache-status").starts_with("helan; hit"), "{answer:?}");
+        assert_eq!(answer.body, answers[0].body);
+        assert_eq!(answer.header("etag"), answers[0].header("etag"));
+        assert_eq!(said(answer), first);
+    }
 }
 
 #[test]

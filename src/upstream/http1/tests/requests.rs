@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderValue, Request};
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
 use socket2::SockRef;
@@ -58,7 +58,7 @@ impl AsyncWrite for Sink {
 fn send(request: Request<RequestBody>, room: usize) -> (String, usize, Sending) {
     let (head, body) = request.into_parts();
     let mut sending = Sending::idle();
-    sending.begin(&head, body);
+    sending.begin((&head, &HOST), body);
     let mut sink = Sink { taken: Vec::new(), calls: 0, room };
     let sent = sending.poll(&mut sink, &mut Context::from_waker(Waker::noop()));
     let failed = match sent {
@@ -76,10 +76,12 @@ fn parts(parts: &'static [&'static str]) -> RequestBody {
     RequestBody::stream(StreamBody::new(futures_util::stream::iter(parts)))
 }
 
+const HOST: HeaderValue = HeaderValue::from_static("h");
+
 const HEAD: &str = "POST /a?b HTTP/1.1\r\nhost: h\r\nx: 1\r\n";
 
 fn request(body: RequestBody, length: Option<&str>) -> Request<RequestBody> {
-    let mut request = Request::post("/a?b").header("x", "1").header("host", "h");
+    let mut request = Request::post("/a?b").header("x", "1").header("host", "of the caller");
     if let Some(length) = length {
         request = request.header("content-length", length).header("expect", "100-continue");
     }
@@ -155,12 +157,13 @@ fn a_body_that_breaks_or_is_not_as_long_as_it_said_never_looks_whole() {
 #[test]
 fn a_path_is_always_one() {
     for (uri, line) in [
-        ("/a?b", "GET /a?b HTTP/1.1\r\n\r\n"),
-        ("*", "GET * HTTP/1.1\r\n\r\n"),
-        ("http://h?b", "GET /?b HTTP/1.1\r\n\r\n"),
-        ("http://h", "GET / HTTP/1.1\r\n\r\n"),
+        ("/a?b", "GET /a?b HTTP/1.1\r\n"),
+        ("*", "GET * HTTP/1.1\r\n"),
+        ("http://h?b", "GET /?b HTTP/1.1\r\n"),
+        ("http://h", "GET / HTTP/1.1\r\n"),
     ] {
-        assert_eq!(send(Request::get(uri).body(RequestBody::empty()).unwrap(), 1000).0, line);
+        let (sent, _, _) = send(Request::get(uri).body(RequestBody::empty()).unwrap(), 1000);
+        assert_eq!(sent, format!("{line}host: h\r\n\r\n"));
     }
 }
 
@@ -177,7 +180,7 @@ async fn a_request_of_which_nothing_was_sent_comes_back_whole() {
 
     let body = RequestBody::full(Bytes::from_static(b"x=1"));
     let (head, body) = Request::post("/a").body(body).unwrap().into_parts();
-    let failed = line.exchange(&head, body, Duration::from_secs(5)).await.unwrap_err();
+    let failed = line.exchange((&head, &HOST), body, Duration::from_secs(5)).await.unwrap_err();
 
     assert!(matches!(failed.error, UpstreamError::Closed(_)), "{failed:?}");
     assert_eq!(failed.returned.unwrap().whole().unwrap(), "x=1");

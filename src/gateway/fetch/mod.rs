@@ -59,6 +59,7 @@ pub(super) enum Source {
     },
     /// On their way.
     Live {
+        /// The department's.
         headers: HeaderMap,
         /// What came already.
         begun: Bytes,

@@ -23,7 +23,7 @@ use super::hash::Hash;
 use super::history::History;
 use super::note::{Signer, sign};
 use super::published::{Published, State};
-use super::tile::{Tiles, WIDTH_LEAVES, put};
+use super::tile::{Tiles, WIDTH_LEAVES, put, put_again};
 
 /// Events that one checkpoint may leave uncovered.
 const EVENTS: u64 = 10_000;
@@ -335,7 +335,7 @@ impl Follower {
     }
 
     fn publish(&self, note: &str) -> io::Result<()> {
-        put(&super::folder(&self.claim.folder).join("checkpoint"), note.as_bytes(), 0o600)?;
+        put_again(&super::folder(&self.claim.folder).join("checkpoint"), note.as_bytes(), 0o600)?;
         if let Some(copies) = &self.options.copies
             // Whoever keeps it elsewhere is somebody else.
             && let Err(error) = put(&copies.join("checkpoint"), note.as_bytes(), 0o644)

@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::cpu;
 use crate::load::Target;
 
-const CONNECTIONS: u32 = 4_000;
+const CONNECTIONS: u32 = 8_000;
 
 /// How long a program may take to notice that a connection is idle and give back what it held.
 const QUIET: Duration = Duration::from_secs(2);

@@ -32,7 +32,7 @@ use crate::upstream::Upstreams;
 pub struct Node {
     /// Its name in records.
     pub name: String,
-    /// The same as departments are told.
+    /// The same as departments are told it, in `Via`.
     pub via: Via,
     /// Where the time comes from.
     pub clock: Clock,

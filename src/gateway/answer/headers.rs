@@ -112,35 +112,16 @@ fn selected_by(head: &mut HeaderMap, target: &Target) {
     }
 }
 
-/// What an entity tag is made over.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum TagOver<'a> {
-    /// The department's validator.
-    Validator(&'a HeaderValue),
-    /// What leaves, where the department sent none.
-    Bytes(&'a [u8]),
-}
-
-impl<'a> TagOver<'a> {
-    /// The department's validator, or else what leaves, if that is all known.
-    pub(super) fn of(validator: Option<&'a HeaderValue>, body: Option<&'a Bytes>) -> Option<Self> {
-        validator.map(Self::Validator).or(body.map(|bytes| Self::Bytes(bytes)))
-    }
-}
-
-/// The entity tag of a shaped answer: a keyed hash over this and everything that shaping depends on. Keyed,
-/// so that a tag tells nobody what was left out.
+/// The entity tag of a shaped answer: a keyed hash over the department's validator, or else what leaves, and
+/// everything that shaping depends on. Keyed, so that a tag tells nobody what was left out.
 pub(super) fn entity_tag(
     worker: &Worker,
     permit: &Permit,
-    over: TagOver<'_>,
+    validator: Option<&HeaderValue>,
+    body: Option<&Bytes>,
 ) -> Option<HeaderValue> {
-    let (over, weak) = match over {
-        TagOver::Validator(validator) => {
-            (validator.as_bytes(), validator.as_bytes().starts_with(b"W/"))
-        }
-        TagOver::Bytes(bytes) => (bytes, false),
-    };
+    let over = validator.map(HeaderValue::as_bytes).or(body.map(AsRef::as_ref))?;
+    let weak = validator.is_some_and(|validator| validator.as_bytes().starts_with(b"W/"));
     let mut text = Vec::with_capacity(over.len().saturating_add(64));
     text.extend_from_slice(permit.version().as_bytes());
     text.push(0);

@@ -84,8 +84,7 @@ pub async fn shape(
     // What nobody may keep nobody will ask about again.
     let validator = unshaped.source.headers().get(header::ETAG).cloned();
     let tag = |body: Option<&Bytes>| {
-        let over = headers::TagOver::of(validator.as_ref(), body).filter(|_| may_be_kept);
-        over.and_then(|over| headers::entity_tag(worker, permit, over))
+        may_be_kept.then(|| headers::entity_tag(worker, permit, validator.as_ref(), body)).flatten()
     };
 
     if status == StatusCode::NO_CONTENT {
@@ -101,7 +100,7 @@ pub async fn shape(
         None => tag(body.as_ref()),
     };
     if let Some(bytes) = &body {
-        shaping.keep(bytes, tag.as_ref());
+        shaping.keep(permit, bytes, tag.as_ref());
     }
     let known = tag.as_ref().is_some_and(|tag| headers::is_known(target, tag));
     headers::tag(&mut head, tag);

@@ -41,8 +41,6 @@ pub(super) struct Shaping {
     source: Source,
     decoder: Option<Gunzip>,
     way: Way,
-    /// The name of the reduction.
-    version: Arc<str>,
     out: Out,
     scratch: Vec<u8>,
     left: u64,
@@ -101,11 +99,11 @@ impl Shaping {
             (None, None) if raw => Way::Pass(Arc::clone(permit.items())),
             (None, None) => return Err(Refusal::Internal { what: "an answer without a plan" }),
         };
+        let watches = worker.side.zone == Zone::Opening && ended.is_none();
         Ok(Self {
             source: unshaped.source,
             decoder,
             way,
-            version: Arc::clone(permit.version()),
             out,
             scratch: Vec::new(),
             left: largest,
@@ -113,7 +111,7 @@ impl Shaping {
                 .grant()
                 .and_then(|written| written.grant.scope.first())
                 .map(|scope| scope.item.clone()),
-            personal: (worker.side.zone == Zone::Opening).then(Box::default),
+            personal: watches.then(Box::default),
             ended,
         })
     }
@@ -158,13 +156,13 @@ impl Shaping {
     }
 
     /// Keeps what it was shaped to, all of it, beside the answer that is kept.
-    pub(super) fn keep(&self, all: &Bytes, tag: Option<&HeaderValue>) {
+    pub(super) fn keep(&self, permit: &Permit, all: &Bytes, tag: Option<&HeaderValue>) {
         if let (Source::Kept { stored, .. }, Way::Shape(_), Some(report)) =
             (&self.source, &self.way, &self.ended)
             && stored.has_room(all.len())
         {
             stored.keep_shaped(Shaped {
-                version: Arc::clone(&self.version),
+                version: Arc::clone(permit.version()),
                 // It leaves in a buffer that has room for more.
                 bytes: Bytes::copy_from_slice(all),
                 report: report.clone(),
